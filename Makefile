@@ -1,0 +1,75 @@
+# ebb: every command of this repository. `make help` lists them.
+
+GO         ?= go
+PLATFORMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
+FUZZTIME   ?= 10s
+LINT_VERSION := v2.15.0
+LINT       := bin/golangci-lint-$(LINT_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check lint fmt vet unit servers cross fuzz rig bench golden install-test-deps clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/ebb for this machine
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/ebb
+
+test: ## everything, in stages: install what is missing, lint, vet, race, real servers, cross-builds
+	@.ci/test
+
+check: lint vet unit ## the fast loop: no packages installed, no real servers
+
+lint: $(LINT) ## run golangci-lint (formatting included) on the code and its tests
+	$(LINT) run ./...
+
+fmt: $(LINT) ## format the code as lint wants it
+	$(LINT) fmt ./...
+
+vet: ## go vet, integration tests included
+	$(GO) vet -tags integration ./...
+
+unit: ## go test -race ./...: unit, property, script and crash tests
+	$(GO) test -race -timeout 15m ./...
+
+# The packages with integration tests, whole: a real server changes what their
+# other tests mean, too.
+servers: ## tests against real nginx, Apache, lighttpd and squid
+	$(GO) test -race -timeout 15m -tags integration -count 1 \
+		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)
+
+cross: ## build and vet for every platform ebb runs on
+	@set -e; for p in $(PLATFORMS); do echo "$$p"; \
+		export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
+		$(GO) build -trimpath -o bin/$${p%/*}-$${p#*/}/ ./cmd/ebb; \
+		$(GO) vet ./...; \
+	done
+
+fuzz: ## run every fuzz target for a short while (FUZZTIME=10s each)
+	@set -e; for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$f); do \
+			echo "$$(dirname $$f) $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$(dirname $$f); \
+		done; \
+	done
+
+rig: ## start the real servers, print their addresses, stop on Ctrl-C
+	@EBB_RIG=serve $(GO) test -tags integration -count 1 -timeout 0 -v -run '^TestServe$$' ./internal/ebbtest/rig
+
+bench: ## ebb beside curl and aria2c, in one run
+	$(GO) run ./bench
+
+golden: ## rewrite the golden files from the code; review the diff
+	$(GO) test ./job -update
+
+install-test-deps: ## install the test servers and peers with apt-get (root)
+	@.ci/install-test-deps
+
+clean: ## remove what the other targets built
+	rm -rf bin
+
+# Built from source through the Go module proxy, so its checksum is verified and
+# it is compiled by the same Go that it has to understand.
+$(LINT):
+	GOBIN=$(CURDIR)/bin/lint GOFLAGS=-trimpath $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/lint/golangci-lint $@
