@@ -1,0 +1,62 @@
+// Package transport is how bytes come from a server. A transport knows bytes, not
+// jobs: it never retries (but for the round trips of an authentication), it classes what goes wrong as
+// a *job.Error, once, and leaves everything else to its caller. transporttest is the contract as a test.
+package transport
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// Downloader opens remote files.
+type Downloader interface {
+	// Open returns the bytes of src from the offset on if the source is still the version that v
+	// names (RFC 9110 sections 13.1.5 and 14.2 to 14.4). Otherwise, or when the server cannot
+	// serve a part, it returns the whole body and Meta.Offset is 0.
+	//
+	// A body that ends before the announced length ends in an error, never in io.EOF. Errors of Open and
+	// of the body's Read are *job.Error. ctx bounds the body as well. The caller closes the body.
+	// A source that is known to be complete at the offset returns an empty body and Meta.Size == offset.
+	Open(ctx context.Context, src Source, offset int64, v job.Validator) (body io.ReadCloser, m Meta, err error)
+}
+
+// Source is a remote file and how to reach it.
+type Source struct {
+	URL         string
+	Network     job.Network
+	Headers     []Header // sent to the origin of URL only
+	Credentials []Credential
+	ClientCert  []byte // PEM certificate and key; nil for none
+}
+
+// Header is one custom header line.
+type Header struct{ Name, Value string }
+
+// Credential is a secret for one (target, scheme). It goes only to the origin of
+// Source.URL, or to the proxy; never across a redirect. It must not be logged or stored.
+type Credential struct {
+	Target   string `json:"target"` // "server" or "proxy"
+	Scheme   string `json:"scheme"` // "basic", "digest", "ntlm", "negotiate", "passport", "bearer" or "any"
+	User     string `json:"user"`
+	Password string `json:"password"` // bearer: the token
+	Implicit bool   `json:"implicit,omitempty"`
+}
+
+// String hides the secret.
+func (c Credential) String() string { return c.Target + "/" + c.Scheme }
+
+// GoString hides the secret.
+func (c Credential) GoString() string { return c.String() }
+
+// Meta is what an answer tells about the source.
+type Meta struct {
+	Offset    int64 // of the body's first byte: the one asked for, or 0
+	Size      int64 // of the whole source, job.UnknownSize when the answer does not tell
+	Validator job.Validator
+	Modified  time.Time // Last-Modified, zero when absent or unreadable
+	Name      string    // safe file name from Content-Disposition, "" for none
+	Digest    string    // "sha256=HEX" of the whole source from Repr-Digest, "" for none
+}

@@ -1,0 +1,105 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrState is returned by [Next] for an event that the job's state does not allow
+// (BG_E_INVALID_STATE). The job is unchanged.
+var ErrState = errors.New("not allowed in this state")
+
+// Class says what an error means for the job.
+type Class int
+
+// The classes of an error.
+const (
+	Transient   Class = 0 // passes by itself: the job is tried again
+	Fatal       Class = 1 // trying again changes nothing
+	NeedsAction Class = 2 // the owner can clear it: credentials, disk space, a taken name
+)
+
+var classNames = []string{"transient", "fatal", "needs_action"}
+
+// String returns the class's name.
+func (c Class) String() string { return nameOf(classNames, int(c), "Class") }
+
+// MarshalText returns the class's name.
+func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText accepts a class's name.
+func (c *Class) UnmarshalText(b []byte) error { return parseName(classNames, b, "class", (*int)(c)) }
+
+// Context says where an error happened (BG_ERROR_CONTEXT).
+type Context int
+
+// The contexts of an error.
+const (
+	ContextNone         Context = 0
+	ContextUnknown      Context = 1
+	ContextQueueManager Context = 2 // GENERAL_QUEUE_MANAGER
+	ContextNotification Context = 3 // QUEUE_MANAGER_NOTIFICATION
+	ContextLocalFile    Context = 4
+	ContextRemoteFile   Context = 5
+	ContextTransport    Context = 6 // GENERAL_TRANSPORT
+	ContextApplication  Context = 7 // REMOTE_APPLICATION
+	ContextCertificate  Context = 8 // SERVER_CERTIFICATE_CALLBACK
+)
+
+var contextNames = []string{
+	"none", "unknown", "queue_manager", "notification", "local_file", "remote_file",
+	"transport", "remote_application", "server_certificate",
+}
+
+// String returns the context's name.
+func (c Context) String() string { return nameOf(contextNames, int(c), "Context") }
+
+// MarshalText returns the context's name.
+func (c Context) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText accepts a context's name.
+func (c *Context) UnmarshalText(b []byte) error {
+	return parseName(contextNames, b, "context", (*int)(c))
+}
+
+// Error is the one error type of ebb. It is classed once, at the boundary where it
+// happens; nobody above looks at strings, errno values or status codes again.
+type Error struct {
+	Context Context `json:"context"`
+	Code    Code    `json:"code"`
+	Class   Class   `json:"class"`
+	// RetryAfter is how long the other side asked us to stay away; 0 when it did not.
+	RetryAfter time.Duration `json:"retry_after,omitzero"`
+	// File is the file it happened to, 0 when it concerns the whole job.
+	File FileID `json:"file,omitzero"`
+	// Text is one sentence for a person: what happened, where, and what to do.
+	// It never holds a secret.
+	Text string `json:"text"`
+	// Schemes are the authentication schemes a refusing server or proxy offered.
+	Schemes []string `json:"schemes,omitempty"`
+	// Refused is the scheme that was tried and refused.
+	Refused string `json:"refused,omitempty"`
+	// Err is the cause, for errors.Is and errors.As. It is not stored.
+	Err error `json:"-"`
+}
+
+// Error returns the text, the code's name and the cause's text when there is no other.
+func (e *Error) Error() string {
+	switch {
+	case e.Text != "":
+		return e.Text
+	case e.Err != nil:
+		return e.Err.Error()
+	}
+	return e.Code.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Invalid returns the error for a request that cannot be carried out as it is:
+// code E_INVALIDARG or one of BITS's own, class Fatal.
+func Invalid(code Code, format string, args ...any) *Error {
+	return &Error{Context: ContextQueueManager, Code: code, Class: Fatal, Text: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,232 @@
+package job
+
+import (
+	"strings"
+	"time"
+)
+
+// headway is how many bytes between two errors make the next try immediate and reset the
+// back-off. Less could be a server that dies after each byte, which must not be hammered.
+const headway = 1 << 20
+
+// known returns the file a fact is about.
+func (t *transition) known(id FileID) (File, error) {
+	f, ok := t.Files.Get(id)
+	if !ok || t.State.Final() {
+		return f, t.refuse("report progress on")
+	}
+	return f, nil
+}
+
+func (ev Progress) apply(t *transition) error {
+	f, err := t.known(ev.File)
+	if err != nil || f.Done {
+		return err
+	}
+	before := f.Filled.Len()
+	if before == 0 && f.NameFromServer && ev.Name != "" {
+		f.Local = f.Local[:strings.LastIndexAny(f.Local, `/\`)+1] + ev.Name
+	}
+	f.Filled = f.Filled.Union(ev.Filled)
+	f.Boot = ev.Boot
+	if ev.Size >= 0 {
+		f.Size = ev.Size
+	}
+	if ev.Validator != (Validator{}) {
+		f.Validator, f.Modified = ev.Validator, ev.Modified
+	}
+	t.setFile(f)
+	t.gain(f.Filled.Len() - before)
+	t.Modified = t.now
+	return nil
+}
+
+// gain counts n new bytes: they stop the no-progress clock, and a queued job that moves
+// bytes has left its last error behind.
+func (t *transition) gain(n int64) {
+	if n <= 0 {
+		return
+	}
+	t.Gained += n
+	t.FailingSince = time.Time{}
+	if t.State == Queued {
+		t.Error = nil
+	}
+}
+
+func (ev FileDone) apply(t *transition) error {
+	f, err := t.known(ev.File)
+	if err != nil || f.Done {
+		return err
+	}
+	t.gain(ev.Size - f.Filled.Len())
+	t.Gained = max(t.Gained, headway) // a finished file is headway, however small
+	f.Done, f.Size, f.Filled = true, ev.Size, Prefix(ev.Size)
+	t.setFile(f)
+	t.Modified = t.now
+	if t.NotifyFlags&NotifyFileTransferred != 0 {
+		t.emit(Notify{NoticeFileTransferred, f.ID})
+	}
+	if t.Runnable() && t.allDone() {
+		t.transferred()
+	}
+	return nil
+}
+
+// transferred is the arrival of the last file.
+func (t *transition) transferred() {
+	t.enter(Transferred)
+	t.Error, t.FailingSince, t.Finished = nil, time.Time{}, t.now
+	t.emit(Notify{Kind: NoticeTransferred})
+	if t.AutoComplete && t.Type == Download {
+		t.complete()
+	}
+}
+
+func (ev Changed) apply(t *transition) error {
+	f, err := t.known(ev.File)
+	if err != nil || f.Done {
+		return err
+	}
+	f.Filled, f.Size, f.Validator, f.Modified, f.Boot = nil, UnknownSize, Validator{}, time.Time{}, ""
+	t.setFile(f)
+	t.Modified = t.now
+	return nil
+}
+
+// Fault is the retry policy: what passes is tried again after retryDelay, at once when
+// the last try made headway, until there was no progress for too long.
+func (ev Fault) apply(t *transition) error {
+	if !t.Runnable() {
+		return t.refuse("fail")
+	}
+	t.Error = ev.Err
+	if countsAsError(ev.Err.Code) {
+		t.ErrorCount++
+	}
+	if ev.Err.Class != Transient || t.RetryDelay > t.NoProgressTimeout {
+		t.fail()
+		return nil
+	}
+	if t.FailingSince.IsZero() {
+		t.FailingSince = t.now
+	}
+	t.Attempts++
+	if t.Gained >= headway {
+		t.Attempts = 0
+	}
+	t.Gained = 0
+	t.enter(TransientError)
+	t.RetryAt = t.now.Add(max(retryDelay(t.Attempts, time.Duration(t.RetryDelay), t.policy.Jitter), ev.Err.RetryAfter))
+	t.emit(StopTransfer{})
+	return nil
+}
+
+// countsAsError leaves out what BITS does not count: the job did nothing wrong.
+func countsAsError(c Code) bool { return c != NetworkDisconnected && c != BlockedByPolicy }
+
+// fail stops the job until its owner acts.
+func (t *transition) fail() {
+	t.enter(InError)
+	t.Gained, t.FailingSince = 0, time.Time{}
+	t.emit(StopTransfer{}, Notify{Kind: NoticeError})
+}
+
+// retryDelay is the wait before the next try after attempts transient errors without
+// headway: full jitter over 1 s, 2 s, 4 s … up to limit.
+func retryDelay(attempts int, limit time.Duration, jitter float64) time.Duration {
+	if attempts <= 0 {
+		return 0
+	}
+	window := limit
+	if attempts <= 32 {
+		window = min(limit, time.Second<<(attempts-1))
+	}
+	return time.Duration(jitter * float64(window))
+}
+
+func (ev Ran) apply(t *transition) error {
+	if !t.Runnable() {
+		return t.refuse("run")
+	}
+	t.Active += ev.For
+	if t.Active >= time.Duration(t.MaxDownloadTime) {
+		t.ErrorCount++
+		t.Error = &Error{
+			Context: ContextQueueManager, Code: MaxDownloadTimeout, Class: Fatal,
+			Text: "the job was active for longer than its maximum download time of " + t.MaxDownloadTime.String() + "; resume it to go on",
+		}
+		t.fail()
+	}
+	return nil
+}
+
+func (ev Settled) apply(t *transition) error {
+	switch t.Intent {
+	case Completing:
+		t.enter(Acknowledged)
+		t.Result = ev.Result
+		if t.Totals.FilesDone < t.Totals.Files {
+			t.Result = PartialComplete
+		}
+		t.emit(Notify{Kind: NoticeAcknowledged})
+	case Cancelling:
+		t.enter(Cancelled)
+		t.Result = ev.Result
+		t.emit(Notify{Kind: NoticeCancelled})
+	case NoIntent:
+		return t.refuse("settle")
+	}
+	t.Intent = NoIntent
+	return nil
+}
+
+func (ev Unsettled) apply(t *transition) error {
+	if t.Intent == NoIntent {
+		return t.refuse("settle")
+	}
+	t.Intent, t.Error = NoIntent, ev.Err
+	t.ErrorCount++
+	if t.State == Transferred {
+		t.Modified = t.now
+		t.emit(Notify{Kind: NoticeError})
+		return nil
+	}
+	t.fail()
+	return nil
+}
+
+func (Tick) apply(t *transition) error {
+	passed := func(at time.Time) bool { return !at.IsZero() && !t.now.Before(at) }
+	switch {
+	case t.State.Final() || t.Intent != NoIntent:
+	case passed(t.deadline()):
+		t.Error = &Error{
+			Context: ContextQueueManager, Code: Timeout, Class: Fatal,
+			Text: "not transferred by the deadline of " + t.Deadline.Format(time.RFC3339),
+		}
+		t.cancel()
+	case passed(t.Modified.Add(time.Duration(t.InactivityTimeout))):
+		t.cancel()
+	case passed(t.giveUpAt()):
+		last := *t.Error
+		last.Class = Fatal
+		last.Text = "no progress for " + t.NoProgressTimeout.String() + ": " + last.Error()
+		t.Error = &last
+		t.fail()
+	case t.State == TransientError && passed(t.RetryAt):
+		t.enter(Queued)
+	}
+	return nil
+}
+
+func (Boot) apply(t *transition) error {
+	switch t.Intent {
+	case Completing:
+		t.emit(Publish{})
+	case Cancelling:
+		t.emit(Discard{})
+	case NoIntent:
+	}
+	return nil
+}

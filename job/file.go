@@ -1,0 +1,172 @@
+package job
+
+import (
+	"iter"
+	"time"
+)
+
+// FileID names a file within its job: 1 for the first one added. 0 is no file.
+type FileID int
+
+// UnknownSize is the size of a file before its server has told it (BG_SIZE_UNKNOWN).
+const UnknownSize int64 = -1
+
+// Validator tells two versions of a remote file apart (RFC 9110 section 8.8). The
+// zero value knows nothing.
+type Validator struct {
+	ETag         string `json:"etag,omitempty"`          // as sent, quotes and W/ included
+	LastModified string `json:"last_modified,omitempty"` // as sent
+}
+
+// Strong reports whether v can prove that a part belongs to the same bytes: a weak
+// ETag never does (RFC 9110 section 13.1.5).
+func (v Validator) Strong() bool { return v.StrongETag() != "" || v.LastModified != "" }
+
+// StrongETag is the ETag when it is a strong one, else "".
+func (v Validator) StrongETag() string {
+	if len(v.ETag) >= 2 && v.ETag[0] == '"' {
+		return v.ETag
+	}
+	return ""
+}
+
+// File is one transfer of a job: a remote name, a local name and how far it got.
+// Remote and local name follow BITS: the URL is kept as given, whatever redirects say.
+type File struct {
+	ID    FileID `json:"id"`
+	URL   string `json:"url"`
+	Local string `json:"local"`
+	// NameFromServer allows the first answer to replace the last element of Local,
+	// as long as no byte has been stored.
+	NameFromServer bool `json:"name_from_server,omitzero"`
+	// Digest is what the whole file must hash to, as "sha256=HEX"; "" when unknown.
+	Digest string `json:"digest,omitempty"`
+	// Size in bytes, UnknownSize until the server has told it.
+	Size int64 `json:"size"`
+	// Filled is what is stored and synced in the partial file. Only Changed shrinks it.
+	Filled Ranges `json:"filled,omitempty"`
+	// Boot is the machine's boot id at the last Progress: within the same boot the
+	// partial file's own length may prove more than Filled.
+	Boot      string    `json:"boot,omitempty"`
+	Validator Validator `json:"validator,omitzero"`
+	// Modified is the server's Last-Modified, given to the published file.
+	Modified time.Time `json:"modified,omitzero"`
+	// Done means that every byte is stored, synced and verified.
+	Done bool `json:"done,omitzero"`
+}
+
+// Files is the list of a job's files. Changing one file of a long list copies a small
+// part of it, never the whole list, and leaves every earlier Files as it was; so jobs
+// can be passed by value. The zero value is the empty list.
+type Files struct {
+	chunks [][]*File // all but the last have chunkLen files
+}
+
+const chunkLen = 128
+
+// Len is the number of files.
+func (f Files) Len() int {
+	if len(f.chunks) == 0 {
+		return 0
+	}
+	last := len(f.chunks) - 1
+	return last*chunkLen + len(f.chunks[last])
+}
+
+// Get returns the file with that ID, false when there is none.
+func (f Files) Get(id FileID) (File, bool) {
+	n := int(id) - 1
+	if n < 0 || n >= f.Len() {
+		return File{}, false
+	}
+	return *f.chunks[n/chunkLen][n%chunkLen], true
+}
+
+// All yields the files in the order they were added.
+func (f Files) All() iter.Seq[File] { return f.From(1) }
+
+// From yields the files in the order they were added, beginning with id.
+func (f Files) From(id FileID) iter.Seq[File] {
+	return func(yield func(File) bool) {
+		for n := max(int(id)-1, 0); n < f.Len(); n++ {
+			if !yield(*f.chunks[n/chunkLen][n%chunkLen]) {
+				return
+			}
+		}
+	}
+}
+
+// Append returns the list with x at its end; x gets the next ID.
+func (f Files) Append(x File) Files {
+	n := f.Len()
+	x.ID = FileID(n + 1)
+	if n%chunkLen == 0 {
+		return Files{append(f.chunks[:len(f.chunks):len(f.chunks)], []*File{&x})}
+	}
+	last := f.chunks[n/chunkLen]
+	return f.withChunk(n/chunkLen, append(last[:len(last):len(last)], &x))
+}
+
+// AppendAll returns the list with all of xs at its end, in order.
+func (f Files) AppendAll(xs []File) Files {
+	all := make([]*File, 0, f.Len()+len(xs))
+	for _, chunk := range f.chunks {
+		all = append(all, chunk...)
+	}
+	for _, x := range xs {
+		x.ID = FileID(len(all) + 1)
+		all = append(all, &x)
+	}
+	var out Files
+	for len(all) > 0 {
+		n := min(chunkLen, len(all))
+		out.chunks = append(out.chunks, all[:n:n])
+		all = all[n:]
+	}
+	return out
+}
+
+func (f Files) set(x File) Files {
+	n := int(x.ID) - 1
+	chunk := append([]*File(nil), f.chunks[n/chunkLen]...)
+	chunk[n%chunkLen] = &x
+	return f.withChunk(n/chunkLen, chunk)
+}
+
+func (f Files) withChunk(n int, chunk []*File) Files {
+	chunks := append([][]*File(nil), f.chunks...)
+	chunks[n] = chunk
+	return Files{chunks}
+}
+
+// Totals sums up a job's files. They are kept up to date with every change of a file,
+// so that nobody needs to walk the list.
+type Totals struct {
+	Files     int   `json:"files"`
+	FilesDone int   `json:"files_done"`
+	Bytes     int64 `json:"bytes"`   // sum of the sizes that are known
+	Filled    int64 `json:"filled"`  // sum of what is stored
+	Unknown   int   `json:"unknown"` // files whose size is unknown
+}
+
+func (t *Totals) count(f File, sign int) {
+	t.Files += sign
+	if f.Done {
+		t.FilesDone += sign
+	}
+	if f.Size >= 0 {
+		t.Bytes += int64(sign) * f.Size
+	} else {
+		t.Unknown += sign
+	}
+	t.Filled += int64(sign) * f.Filled.Len()
+}
+
+// Total is the job's size: UnknownSize when any file's is unknown (as in BITS), 0 for a job
+// without files.
+func (t Totals) Total() int64 {
+	if t.Unknown > 0 {
+		return UnknownSize
+	}
+	return t.Bytes
+}

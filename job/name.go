@@ -1,0 +1,136 @@
+package job
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// checkURL refuses remote names that can never work, with the reason.
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return Invalid(InvalidArg, "the URL is empty")
+	case err != nil:
+		return Invalid(InvalidArg, "%q is not a URL; write it like https://example.com/file", redact(raw))
+	case u.Scheme == "":
+		return Invalid(InvalidArg, "%q has no scheme; write it like https://example.com/file", redact(raw))
+	case u.Scheme != "http" && u.Scheme != "https":
+		return Invalid(UnsupportedConfiguration, "%s: URLs are not supported; use http or https", u.Scheme)
+	case u.Hostname() == "":
+		return Invalid(InvalidArg, "%q has no host name", redact(raw))
+	case u.User != nil:
+		return Invalid(InvalidArg, "the URL of %s holds a user name; give it as credentials (--user, --password-file) instead", u.Hostname())
+	}
+	return nil
+}
+
+func checkProxy(raw string) error {
+	if raw == "" || raw == "none" {
+		return nil
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return Invalid(InvalidProxyInfo, "proxy %q is not a URL; write it like http://proxy.example:3128", redact(raw))
+	case !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
+		return Invalid(InvalidProxyInfo, "%s: proxies are not supported; use http, https or socks5", u.Scheme)
+	case u.User != nil:
+		return Invalid(InvalidProxyInfo, "the proxy URL holds a user name; give it as proxy credentials (--proxy-user) instead")
+	}
+	return nil
+}
+
+func checkWebhook(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {
+		return Invalid(InvalidArg, "webhook %q is not an http or https URL without a user name", redact(raw))
+	}
+	return nil
+}
+
+// redact cuts everything a URL-like string may hide a secret in.
+func redact(raw string) string {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		raw = raw[at+1:]
+	}
+	raw, _, _ = strings.Cut(raw, "?")
+	return raw
+}
+
+// NameFromURL is the file name a URL suggests: the last element of its path,
+// made safe by [SafeName]. It is "" when the URL suggests none.
+func NameFromURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	name, err := url.PathUnescape(path[strings.LastIndexByte(path, '/')+1:])
+	if err != nil {
+		return ""
+	}
+	return SafeName(name)
+}
+
+// maxSafeName in bytes leaves room below the 255 that file systems allow.
+const maxSafeName = 240
+
+// SafeName turns a name that a server suggests into one that is safe to create in a
+// folder on any system: it stays in that folder, is not hidden, names no device, has no
+// control characters and is at most 240 bytes long. "" when nothing is left of it.
+func SafeName(name string) string {
+	name = strings.ToValidUTF8(name, "_")
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r): // Cf: marks that reverse or hide text
+			return -1
+		case strings.ContainsRune(`<>:"|?*`, r):
+			return '_'
+		}
+		return r
+	}, name)
+	name = strings.TrimLeft(strings.TrimRight(name, ". "), ". ")
+	if isDevice(name) {
+		name = "_" + name
+	}
+	return shorten(name)
+}
+
+// shorten cuts a long name in the middle so that its extension stays.
+func shorten(name string) string {
+	if len(name) <= maxSafeName {
+		return name
+	}
+	ext := ""
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 && len(name)-dot <= 16 {
+		ext = name[dot:]
+	}
+	cut := maxSafeName - len(ext)
+	for !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut] + ext
+}
+
+// isDevice reports whether Windows would open a device under this name.
+func isDevice(name string) bool {
+	base, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	base = strings.TrimRight(base, " ")
+	switch base {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
+		return true
+	}
+	port, ok := strings.CutPrefix(base, "COM")
+	if !ok {
+		port, ok = strings.CutPrefix(base, "LPT")
+	}
+	return ok && len([]rune(port)) == 1 && strings.ContainsAny(port, "0123456789¹²³")
+}

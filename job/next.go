@@ -1,0 +1,207 @@
+package job
+
+import (
+	"slices"
+	"time"
+)
+
+// Policy is what Next needs to know from outside.
+type Policy struct {
+	// Jitter is a random number in [0, 1), drawn anew for each call.
+	Jitter float64
+}
+
+// Next returns the job after ev and what the caller must do once that job is durable.
+// It reads no clock, does no I/O, logs nothing. It is the only place where a job changes its
+// state and the only retry loop of the program.
+//
+// An event that the state does not allow is refused with an error that wraps [ErrState];
+// other refusals are an [*Error] of class Fatal. A refused event changes nothing.
+func Next(j Job, ev Event, now time.Time, p Policy) (Job, []Effect, error) {
+	t := transition{Job: j, now: now, policy: p}
+	if err := ev.apply(&t); err != nil {
+		return j, nil, err
+	}
+	if wake := t.Wake(); !wake.Equal(j.Wake()) || (ev == Boot{} && !wake.IsZero()) {
+		t.emit(WakeAt{wake})
+	}
+	return t.Job, t.effects, nil
+}
+
+// transition is a job on its way to the next one.
+type transition struct {
+	Job
+	now     time.Time
+	policy  Policy
+	effects []Effect
+}
+
+func (t *transition) emit(e ...Effect) { t.effects = append(t.effects, e...) }
+
+// enter changes the state.
+func (t *transition) enter(s State) {
+	t.State, t.RetryAt, t.Modified = s, time.Time{}, t.now
+}
+
+// open refuses commands to a job that is final or about to be.
+func (t *transition) open(command string) error {
+	if t.State.Final() || t.Intent != NoIntent {
+		return t.refuse(command)
+	}
+	return nil
+}
+
+func (t *transition) allDone() bool {
+	return t.Totals.Files > 0 && t.Totals.FilesDone == t.Totals.Files
+}
+
+func (Resume) apply(t *transition) error {
+	if err := t.open("resume"); err != nil {
+		return err
+	}
+	switch {
+	case t.Totals.Files == 0:
+		return Invalid(Empty, "job %s has no files; add one first", t.ID)
+	case t.State == Transferred && t.allDone():
+		return Invalid(Empty, "job %s has nothing left to transfer; complete it", t.ID)
+	case t.State == Queued:
+		return nil
+	}
+	t.Attempts, t.Gained, t.Active, t.FailingSince = 0, 0, 0, time.Time{}
+	if t.allDone() {
+		t.transferred()
+		return nil
+	}
+	t.Finished = time.Time{}
+	t.enter(Queued)
+	return nil
+}
+
+func (Suspend) apply(t *transition) error {
+	if err := t.open("suspend"); err != nil {
+		return err
+	}
+	if t.State == Suspended || t.State == Transferred {
+		return nil
+	}
+	t.enter(Suspended)
+	t.emit(StopTransfer{})
+	return nil
+}
+
+func (Cancel) apply(t *transition) error {
+	if t.Intent == Cancelling {
+		return nil
+	}
+	if err := t.open("cancel"); err != nil {
+		return err
+	}
+	t.cancel()
+	return nil
+}
+
+func (t *transition) cancel() {
+	t.Intent, t.Modified = Cancelling, t.now
+	t.emit(StopTransfer{}, Discard{})
+}
+
+func (Complete) apply(t *transition) error {
+	if t.Intent == Completing {
+		return nil
+	}
+	if err := t.open("complete"); err != nil {
+		return err
+	}
+	if t.Type != Download && t.State != Transferred {
+		return t.refuse("complete")
+	}
+	t.complete()
+	return nil
+}
+
+func (t *transition) complete() {
+	t.Intent, t.Modified = Completing, t.now
+	t.emit(StopTransfer{}, Publish{})
+}
+
+func (ev AddFiles) apply(t *transition) error {
+	if err := t.open("add files to"); err != nil {
+		return err
+	}
+	if t.Type != Download && t.Totals.Files+len(ev.Files) > 1 {
+		return Invalid(TooManyFiles, "an upload has exactly one file")
+	}
+	files, err := newFiles(ev.Files)
+	if err != nil {
+		return err
+	}
+	if name, twice := sharedName(t.Files, files); twice {
+		return Invalid(FileExists, "two files of job %s would be called %s", t.ID, name)
+	}
+	t.Files = t.Files.AppendAll(files)
+	for _, f := range files {
+		t.Totals.count(f, +1)
+	}
+	t.Modified = t.now
+	return nil
+}
+
+func newFiles(specs []FileSpec) ([]File, error) {
+	if len(specs) == 0 {
+		return nil, Invalid(InvalidArg, "no files given")
+	}
+	files := make([]File, len(specs))
+	for i, spec := range specs {
+		f, err := spec.file()
+		if err != nil {
+			return nil, err
+		}
+		files[i] = f
+	}
+	return files, nil
+}
+
+// sharedName finds a local name that two files would have.
+func sharedName(have Files, add []File) (string, bool) {
+	seen := make(map[string]bool, len(add))
+	for _, f := range add {
+		if seen[f.Local] {
+			return f.Local, true
+		}
+		seen[f.Local] = true
+	}
+	for f := range have.All() {
+		if seen[f.Local] {
+			return f.Local, true
+		}
+	}
+	return "", false
+}
+
+func (ev Set) apply(t *transition) error {
+	if err := t.open("change"); err != nil {
+		return err
+	}
+	s, err := ev.Settings.check()
+	if err != nil {
+		return err
+	}
+	t.Settings, t.Modified = s, t.now
+	return nil
+}
+
+func (ev SetCredentials) apply(t *transition) error {
+	if err := t.open("change the credentials of"); err != nil {
+		return err
+	}
+	t.Credentials, t.Modified = slices.Clone(ev.Pairs), t.now
+	return nil
+}
+
+func (ev SetHeaders) apply(t *transition) error {
+	if err := t.open("change the headers of"); err != nil {
+		return err
+	}
+	t.HeaderNames, t.Modified = slices.Clone(ev.Names), t.now
+	return nil
+}

@@ -1,0 +1,137 @@
+package job
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// Duration is a time.Duration that reads and writes itself as text, such as "10m0s".
+type Duration time.Duration
+
+// String returns the duration in Go's notation.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText returns the duration in Go's notation.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText accepts a duration in Go's notation that is not negative.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil || v < 0 {
+		return fmt.Errorf("duration %q is not like 90s, 10m or 336h", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// The defaults and bounds of BITS.
+const (
+	DefaultRetryDelay        = 600 * time.Second
+	MinRetryDelay            = 5 * time.Second
+	DefaultNoProgressTimeout = 14 * 24 * time.Hour
+	DefaultMaxDownloadTime   = 90 * 24 * time.Hour
+	DefaultInactivityTimeout = 90 * 24 * time.Hour
+
+	MaxNameLen        = 256  // characters of a display name
+	MaxDescriptionLen = 1024 // characters of a description
+)
+
+// NotifyFlags choose the events that a job's command and webhook are called for
+// (BG_NOTIFY_*).
+type NotifyFlags uint32
+
+// The notify flags of BITS that need no live callback.
+const (
+	NotifyTransferred     NotifyFlags = 0x01
+	NotifyError           NotifyFlags = 0x02
+	NotifyDisable         NotifyFlags = 0x04 // wins over all others
+	NotifyFileTransferred NotifyFlags = 0x10
+
+	DefaultNotifyFlags = NotifyTransferred | NotifyError
+)
+
+// Settings are the properties of a job that its owner may change while it is not final.
+type Settings struct {
+	Name        string   `json:"name,omitempty"`        // display name, at most 256 characters, not unique
+	Description string   `json:"description,omitempty"` // at most 1,024 characters
+	Priority    Priority `json:"priority"`              // default Normal
+	// RetryDelay is the longest wait between two tries. Default 600 s; less than 5 s becomes 5 s, as in BITS.
+	RetryDelay Duration `json:"retry_delay"`
+	// NoProgressTimeout is how long a job may fail without receiving a byte before it
+	// goes to InError. The clock starts at the first transient error and any byte stops it. Default
+	// 14 days; 0 makes every error final.
+	NoProgressTimeout Duration `json:"no_progress_timeout"`
+	// MaxDownloadTime bounds the time spent connecting and transferring. Default 90 days. Resume starts it anew.
+	MaxDownloadTime Duration `json:"max_download_time"`
+	// InactivityTimeout cancels a job that neither moved a byte nor was changed for so long. Default 90 days.
+	InactivityTimeout Duration `json:"inactivity_timeout"`
+	// Deadline cancels a job that has not transferred its files by then; zero for none.
+	Deadline time.Time `json:"deadline,omitzero"`
+	// AutoComplete publishes the files as soon as they have all been transferred.
+	AutoComplete bool `json:"auto_complete,omitzero"`
+	// Overwrite allows a published file to replace one that exists.
+	Overwrite bool `json:"overwrite,omitzero"`
+	// Limit in bytes per second for the whole job; 0 for none.
+	Limit int64 `json:"limit,omitzero"`
+	// NotifyFlags choose what command and webhook are told. Default transferred and error.
+	NotifyFlags NotifyFlags `json:"notify_flags"`
+	// NotifyCommand is a program, by its full path, and its arguments. It is never run by a shell.
+	NotifyCommand []string `json:"notify_command,omitempty"`
+	// NotifyURL is a webhook. The key that signs it is a secret of the job.
+	NotifyURL string `json:"notify_url,omitempty"`
+	// Network says how servers are reached.
+	Network Network `json:"network,omitzero"`
+}
+
+// Network says how a job's servers are reached. It holds no secret.
+type Network struct {
+	// Proxy is "" for the environment's (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), "none", or a URL
+	// with scheme http, https or socks5 and without user and password.
+	Proxy string `json:"proxy,omitempty"`
+	// CACert holds PEM certificates that are trusted in addition to the system's.
+	CACert string `json:"ca_cert,omitempty"`
+	// AllowCleartext permits Basic and Bearer over plain http to other machines.
+	AllowCleartext bool `json:"allow_cleartext,omitzero"`
+	// AllowDowngrade permits redirects from https to http.
+	AllowDowngrade bool `json:"allow_downgrade,omitzero"`
+	// ConnectTimeout bounds each of dialling and the TLS handshake. 0 is 30 s.
+	ConnectTimeout Duration `json:"connect_timeout,omitzero"`
+	// StallTimeout bounds the wait for an answer's head and for each next byte of its body. 0 is 60 s.
+	StallTimeout Duration `json:"stall_timeout,omitzero"`
+}
+
+// DefaultSettings are those of a job nobody has changed.
+func DefaultSettings() Settings {
+	return Settings{
+		Priority:          Normal,
+		RetryDelay:        Duration(DefaultRetryDelay),
+		NoProgressTimeout: Duration(DefaultNoProgressTimeout),
+		MaxDownloadTime:   Duration(DefaultMaxDownloadTime),
+		InactivityTimeout: Duration(DefaultInactivityTimeout),
+		NotifyFlags:       DefaultNotifyFlags,
+	}
+}
+
+// check returns s with the bounds of BITS applied, or what is wrong with it.
+func (s Settings) check() (Settings, error) {
+	s.RetryDelay = max(s.RetryDelay, Duration(MinRetryDelay))
+	switch {
+	case utf8.RuneCountInString(s.Name) > MaxNameLen:
+		return s, Invalid(InvalidArg, "the name has more than %d characters", MaxNameLen)
+	case utf8.RuneCountInString(s.Description) > MaxDescriptionLen:
+		return s, Invalid(StringTooLong, "the description has more than %d characters", MaxDescriptionLen)
+	case s.Priority < Foreground || s.Priority > Low:
+		return s, Invalid(NotImplemented, "priority %d is none of foreground, high, normal, low", int(s.Priority))
+	case s.Limit < 0:
+		return s, Invalid(InvalidArg, "limit %d is negative; 0 means no limit", s.Limit)
+	case s.NotifyFlags&^(NotifyTransferred|NotifyError|NotifyDisable|NotifyFileTransferred) != 0:
+		return s, Invalid(NotImplemented, "notify flags %#x have bits that are not known", uint32(s.NotifyFlags))
+	case s.MaxDownloadTime <= 0 || s.InactivityTimeout <= 0:
+		return s, Invalid(InvalidArg, "max_download_time and inactivity_timeout must be more than 0")
+	}
+	if err := checkWebhook(s.NotifyURL); err != nil {
+		return s, err
+	}
+	return s, checkProxy(s.Network.Proxy)
+}
