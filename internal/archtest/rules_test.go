@@ -1,0 +1,86 @@
+package archtest
+
+const module = "github.com/ebb-transfer/ebb"
+
+// A row says which packages of this module the production code of a package may
+// import, besides job, which is open to all that do not stand alone. A row holds
+// for the packages below it, too, unless they have their own. Paths are relative
+// to the module; "." is its root, "x/..." is x and all below it.
+type row struct {
+	pkg   string
+	alone bool // may not even import job
+	may   []string
+	why   string
+}
+
+var arrows = []row{
+	{pkg: "job", alone: true, why: "job is the domain: everything rests on it, so it rests on nothing of ours"},
+	{pkg: "httpauth", alone: true, may: []string{"httpauth/..."}, why: "httpauth serves any Go program, without the rest of ebb"},
+	{pkg: "bitsupload", alone: true, may: []string{"bitsupload/..."}, why: "bitsupload serves any Go program, without the rest of ebb"},
+
+	{pkg: ".", may: []string{"internal/ipc"}, why: "the client library knows the socket and the domain; what it imports, every program of its users links"},
+	{pkg: "local", may: []string{".", "internal/daemon"}, why: "local is the daemon's wiring behind the client's type"},
+	{pkg: "cmd/ebb", may: []string{"internal/cli", "internal/daemon", "local"}, why: "main hands over and decides nothing"},
+	{pkg: "examples", may: []string{".", "httpauth", "bitsupload", "local"}, why: "an example shows what any program can do, so it uses only what is public"},
+	{pkg: "bench", may: []string{".", "internal/ebbtest/..."}, why: "a benchmark drives ebb from outside, like its peers"},
+
+	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/..."}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
+	{pkg: "internal/daemon", may: []string{
+		"httpauth", "internal/engine", "internal/sched", "internal/pace", "internal/store/...", "internal/sink", "internal/transport/...",
+		"internal/secret", "internal/env", "internal/notify", "internal/api/...", "internal/ipc",
+	}, why: "the daemon only wires the pieces; it is the one place that names the adapters, and it knows no client"},
+
+	{pkg: "internal/engine", may: []string{"internal/sched", "internal/pace", "internal/store", "internal/sink", "internal/transport"}, why: "the engine sees interfaces; which store and which transport is the daemon's choice"},
+	{pkg: "internal/sched", why: "the plan is a pure function of jobs, facts and limits"},
+	{pkg: "internal/pace", alone: true, why: "pace knows bytes and time, not what they are for"},
+	{pkg: "internal/store", why: "the store keeps jobs and decides nothing about them"},
+	{pkg: "internal/store/storetest", may: []string{"internal/store"}, why: "the suite holds for every store, so it names none"},
+	{pkg: "internal/store/sqlite", may: []string{"internal/store"}, why: "adapters never import each other"},
+	{pkg: "internal/store/memstore", may: []string{"internal/store"}, why: "adapters never import each other"},
+	{pkg: "internal/sink", why: "the sink knows files and byte ranges; who fills them is the engine's business"},
+	{pkg: "internal/transport", why: "transports know bytes, not jobs: of job they take only the error"},
+	{pkg: "internal/transport/transporttest", may: []string{"internal/transport"}, why: "the suite holds for every transport, so it names none"},
+	{pkg: "internal/transport/httpx", may: []string{"internal/transport", "httpauth"}, why: "adapters never import each other"},
+	{pkg: "internal/transport/smb", may: []string{"internal/transport"}, why: "adapters never import each other"},
+	{pkg: "internal/transport/localfile", may: []string{"internal/transport"}, why: "adapters never import each other"},
+	{pkg: "internal/secret", why: "secrets at rest are none of the other packages' business"},
+	{pkg: "internal/env", may: []string{"internal/sched"}, why: "env only gathers the facts that sched plans with"},
+	{pkg: "internal/notify", why: "notify drains the outbox it is given; it neither reads the store nor asks the engine"},
+	{pkg: "internal/api", may: []string{"internal/ipc", "internal/api/..."}, why: "the API translates requests into commands for an interface; the daemon puts the engine behind it"},
+	{pkg: "internal/ipc", alone: true, why: "ipc knows sockets and peers, not what is said over them"},
+
+	{pkg: "internal/ebbtest", may: []string{"..."}, why: "test support may look at everything"},
+	{pkg: "internal/archtest", why: "the imports test reads files; it needs no package"},
+}
+
+// pure is all that a pure package may import of the standard library: nothing
+// that reads a clock, a file, a network or a random number. (time is there for
+// its types; lint forbids time.Now.)
+var pure = []string{
+	"bytes", "cmp", "errors", "fmt", "iter", "maps", "math", "math/bits", "net/url", "slices", "sort",
+	"strconv", "strings", "time", "unicode", "unicode/utf8",
+}
+
+var purePackages = []string{"job", "internal/sched"}
+
+// A reservation keeps an import, and those below it, to a few packages.
+type reservation struct {
+	path string
+	only []string
+	why  string
+}
+
+var reservations = []reservation{
+	{path: module + "/internal/ebbtest", only: []string{"internal/ebbtest", "bench"}, why: "test support stays out of the product"},
+	{path: "testing", only: []string{"internal/ebbtest", "internal/store/storetest", "internal/transport/transporttest"}, why: "production code does not carry the test framework"},
+	{path: "database/sql", only: []string{"internal/store/sqlite"}, why: "only the SQLite store knows SQL"},
+	{path: "modernc.org/sqlite", only: []string{"internal/store/sqlite"}, why: "only the SQLite store knows SQL"},
+	{path: "github.com/spf13", only: []string{"internal/cli"}, why: "flags are parsed once, at the edge"},
+	{path: "github.com/vbauerster/mpb", only: []string{"internal/cli"}, why: "only the CLI draws"},
+	{path: "github.com/danielgtaylor/huma", only: []string{"internal/api"}, why: "the API's framework is the API's business"},
+	{path: "github.com/Microsoft/go-winio", only: []string{"internal/ipc"}, why: "named pipes are behind ipc"},
+	{path: "log", only: nil, why: "log with the *slog.Logger that was injected"},
+}
+
+// bannedNames say nothing about what is in a package, so anything ends up there.
+var bannedNames = []string{"util", "utils", "common", "types", "models", "helpers", "misc", "shared"}
