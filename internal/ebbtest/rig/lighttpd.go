@@ -1,0 +1,22 @@
+package rig
+
+import (
+	_ "embed" // for the configuration
+	"testing"
+)
+
+//go:embed lighttpd.conf
+var lighttpdConf string
+
+// Lighttpd starts lighttpd, over http and https:
+//
+//	/pub/              anyone
+//	/digest-md5/       Digest, MD5
+//	/digest-sha256/    Digest, SHA-256
+//	/digest-userhash/  Digest, SHA-256, with userhash
+func Lighttpd(t testing.TB, files Files) *Server {
+	t.Helper()
+	return web(t, "lighttpd", files, lighttpdConf, func(bin, _ string) []string {
+		return []string{bin, "-D", "-f", "server.conf"}
+	})
+}
