@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,24 @@ func TestParentSlowerThanItsChildren(t *testing.T) {
 	})
 }
 
+// Those who wait for their own node hold up nobody.
+func TestSlowSiblingsDoNotDelayEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		class := New(100 * mib).Child(0)
+		var wg sync.WaitGroup
+		for _, rate := range []int64{mib, 10, 64 * kib, 1} {
+			job := class.Child(rate)
+			wg.Go(func() {
+				if got := read(t, job, int(10*rate), mib); got != 10*time.Second {
+					t.Errorf("10 s worth at %d B/s took %v", rate, got)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+	})
+}
+
 // A job with many connections gets what a job with one gets.
 func TestSiblingsShareByNodeNotByReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -185,6 +204,60 @@ func TestSetRateReachesThoseWhoWait(t *testing.T) {
 	}
 }
 
+// After a pause a node grants its burst at once and not a byte more.
+func TestBurst(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		rate, want int64
+	}{
+		{"a tenth of a second", 10 * mib, mib},
+		{"16 KiB at least", 64 * kib, 16 * kib},
+		{"1 GiB at most", 1 << 40, 1 << 30},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				job := New(tt.rate).Child(0)
+				time.Sleep(time.Hour)
+				start, got := time.Now(), int64(0)
+				for {
+					granted, err := job.Wait(t.Context(), mib)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if time.Since(start) > 0 {
+						break
+					}
+					got += int64(granted)
+				}
+				if got != tt.want {
+					t.Errorf("%d bytes at once, want %d", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// Neither a lower rate nor bytes given back leave more in a bucket than its burst.
+func TestBurstIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := New(0)
+		if granted, err := root.Wait(t.Context(), 10*mib); granted != 10*mib || err != nil {
+			t.Fatalf("Wait = %d, %v", granted, err)
+		}
+		root.SetRate(100 * mib)
+		time.Sleep(time.Hour)
+		root.SetRate(64 * kib) // 10 MiB in the bucket, 16 KiB allowed
+		within(t, "80 KiB after a lower rate", read(t, root, 80*kib, mib), time.Second, 0)
+		time.Sleep(time.Hour)
+		root.Took(10*mib, 0)
+		within(t, "80 KiB after bytes came back", read(t, root, 80*kib, mib), time.Second, 0)
+		time.Sleep(time.Hour)
+		root.SetRate(0)
+		root.SetRate(64 * kib)
+		within(t, "64 KiB after a moment without limit", read(t, root, 64*kib, mib), time.Second, 0)
+	})
+}
+
 func TestGrantIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		root := New(0)
@@ -231,26 +304,40 @@ func TestCancelEndsTheWait(t *testing.T) {
 	})
 }
 
-func TestCancelledReaderLeavesItsTurnToOthers(t *testing.T) {
+// Whoever cancels leaves the queue, and the others keep their places in it.
+func TestCancelKeepsTheOrderOfTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		root := New(16 * kib)
+		root := New(8)
 		first, second := root.Child(0), root.Child(0)
 		ctx, cancel := context.WithCancel(t.Context())
+		order := make(chan string, 3)
 		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := first.Wait(ctx, mib); !errors.Is(err, context.Canceled) {
-				t.Errorf("Wait = %v, want canceled", err)
-			}
-		})
-		synctest.Wait()
-		wg.Go(func() {
-			if got := read(t, second, 2*kib, mib); got != time.Second/8 {
-				t.Errorf("2 KiB at 16 KiB/s took %v", got)
-			}
-		})
-		synctest.Wait()
+		for _, w := range []struct {
+			name string
+			ctx  context.Context
+			node *Node
+		}{
+			{"cancelled", ctx, first},
+			{"first", t.Context(), first},
+			{"second", t.Context(), second},
+		} {
+			wg.Go(func() {
+				if _, err := w.node.Wait(w.ctx, 1); err == nil {
+					order <- w.name
+				}
+			})
+			synctest.Wait()
+		}
 		cancel()
 		wg.Wait()
+		close(order)
+		var got []string
+		for name := range order {
+			got = append(got, name)
+		}
+		if want := []string{"first", "second"}; !slices.Equal(got, want) {
+			t.Errorf("served %q, want %q", got, want)
+		}
 	})
 }
 

@@ -60,10 +60,8 @@ func (t *tree) refund(n *Node, size int) {
 }
 
 func (t *tree) put(n *Node, size int) {
-	now := t.now()
 	for p := n; p != nil; p = p.parent {
 		if rate := p.rate.Load(); rate > 0 {
-			p.bucket.fill(rate, now)
 			p.bucket.put(rate, int64(size))
 		}
 	}
