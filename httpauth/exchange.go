@@ -1,0 +1,218 @@
+package httpauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// exchange is the conversation of one request with one authority. It belongs to the goroutine of that request.
+type exchange struct {
+	authority *authority
+	fields    fields
+	exposed   bool // a secret sent as it is could be read on the way, and may not be
+
+	choice choice
+	space  *space // being answered; nil before the first answer
+	answer answer // sent or about to be; nil when the next request goes without
+	ahead  bool   // answer was made before any challenge
+	trying bool   // this request holds space.turn
+	legs   int    // challenges answered
+}
+
+func newExchange(a *authority, exposed bool) *exchange {
+	return &exchange{authority: a, fields: fieldsOf(a.target), exposed: exposed}
+}
+
+// value returns what to send with m: the answer to the last challenge, or what can be sent ahead of one, or "".
+func (x *exchange) value(ctx context.Context, m message) (string, error) {
+	if x.answer == nil {
+		if err := x.prepare(ctx, m); err != nil {
+			return "", err
+		}
+	}
+	if x.answer == nil {
+		return "", nil
+	}
+	return x.answer.value(), nil
+}
+
+// prepare makes the answer that goes ahead of a challenge, if there is one.
+func (x *exchange) prepare(ctx context.Context, m message) error {
+	s := x.authority.covering(m.path)
+	if s == nil {
+		s = x.unasked()
+	}
+	if s == nil || (s.scheme.traits().cleartext && x.exposed) {
+		return nil
+	}
+	trying, err := s.enter(ctx)
+	if errors.Is(err, ErrRefused) {
+		return nil // go without; the challenge that comes back will be told apart from this refusal
+	}
+	if err != nil {
+		return err
+	}
+	x.trying, x.space, x.ahead = trying, s, true
+	x.choice = choice{name: s.name, scheme: s.scheme}
+	if x.answer, err = s.session.answer(ctx, m, nil); err != nil || x.answer == nil {
+		x.release()
+		x.space = nil
+	}
+	return err
+}
+
+// unasked returns the space of a scheme that does not wait for a challenge.
+func (x *exchange) unasked() *space {
+	for name, s := range x.authority.schemes {
+		if s.traits().unasked {
+			return x.authority.space(name, "")
+		}
+	}
+	return nil
+}
+
+// challenged takes the 401 or 407 resp and makes the answer for the next request. The error says why there is none.
+func (x *exchange) challenged(ctx context.Context, m message, resp *http.Response) error {
+	offered, malformed := ParseChallenges(resp.Header[x.fields.challenge])
+	err := x.next(ctx, m, offered)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrNoCredentials) && malformed != nil {
+		err = fmt.Errorf("%w: %w", ErrChallenge, malformed)
+	}
+	x.abandon()
+	if ctx.Err() != nil && !errors.Is(err, ErrRefused) {
+		return err
+	}
+	e := x.failure(resp, err)
+	e.Offered = schemesOf(offered)
+	return e
+}
+
+func (x *exchange) failure(resp *http.Response, err error) *Error {
+	e := &Error{
+		Target: x.authority.target, Origin: x.authority.origin, Status: resp.StatusCode,
+		Configured: x.authority.configured, Header: resp.Header, Err: err,
+	}
+	if errors.Is(err, ErrRefused) {
+		e.Refused = x.choice.name
+	}
+	return e
+}
+
+// next decides between another leg, a refusal and a first answer.
+func (x *exchange) next(ctx context.Context, m message, offered []Challenge) error {
+	usable, err := choose(x.authority, offered, x.exposed)
+	if x.answer != nil {
+		again, ok := x.find(usable)
+		if !ok && x.ahead && len(usable) > 0 {
+			return x.first(ctx, m, usable) // it was sent ahead into another space: no refusal
+		}
+		verdict := wrong
+		if ok {
+			verdict = x.answer.judge(again.challenge)
+		}
+		switch verdict {
+		case wrong:
+			x.space.set(refused)
+			return ErrRefused
+		case doubtful:
+			x.space.set(unproven) // one request finds out, the others wait for it
+		case another:
+		}
+		if limit := again.scheme.traits().legs; x.legs >= limit {
+			return fmt.Errorf("%w: still not content after %d answers by %s", ErrChallenge, limit, again.name)
+		}
+		usable = []choice{again}
+	}
+	if err != nil {
+		return err
+	}
+	return x.first(ctx, m, usable)
+}
+
+// find returns the challenge for the scheme and space that were answered last.
+func (x *exchange) find(usable []choice) (choice, bool) {
+	for _, c := range usable {
+		if c.name == x.space.name && realmOf(c.challenge) == x.space.realm {
+			return c, true
+		}
+	}
+	return choice{}, false
+}
+
+// first answers with the best of usable. It goes down the list only while nothing secret was sent.
+func (x *exchange) first(ctx context.Context, m message, usable []choice) error {
+	if m.once {
+		return fmt.Errorf("%w: set Request.GetBody", ErrReplay)
+	}
+	var last error
+	for _, c := range usable {
+		s := x.authority.space(c.name, realmOf(c.challenge))
+		if x.space != s {
+			x.release()
+		}
+		x.choice, x.space, x.ahead, x.answer = c, s, false, nil
+		if !x.trying {
+			var err error
+			if x.trying, err = s.enter(ctx); err != nil {
+				return err
+			}
+		}
+		a, err := s.session.answer(ctx, m, &c.challenge)
+		if err == nil {
+			x.answer = a
+			x.legs++
+			return nil
+		}
+		x.release()
+		last = err
+	}
+	return last
+}
+
+// accepted is called when resp shows that the authority let the request through.
+func (x *exchange) accepted(resp *http.Response, path string) error {
+	if x.answer == nil {
+		return nil
+	}
+	a := x.answer
+	x.answer, x.legs = nil, 0
+	defer x.release()
+	if err := a.confirm(resp, x.fields); err != nil {
+		return x.failure(resp, err)
+	}
+	// An error may have come before anyone looked at the credentials: it proves nothing. But what passed a
+	// proxy and is refused by the server has passed the proxy.
+	if resp.StatusCode < 400 || resp.StatusCode == http.StatusUnauthorized {
+		x.space.prove(x.prefixes(path))
+	}
+	return nil
+}
+
+// prefixes returns what the accepted answer is good for; at a proxy that is everything.
+func (x *exchange) prefixes(path string) []string {
+	switch {
+	case x.authority.target == Proxy:
+		return []string{""}
+	case x.ahead && !x.choice.scheme.traits().unasked:
+		return nil // it was sent because they are known
+	}
+	return x.choice.scheme.covers(x.choice.challenge, x.authority.origin, path)
+}
+
+// abandon gives up without an outcome: the next request may try.
+func (x *exchange) abandon() {
+	x.release()
+	x.answer = nil
+}
+
+func (x *exchange) release() {
+	if x.trying {
+		x.trying = false
+		x.space.leave()
+	}
+}

@@ -1,0 +1,144 @@
+package httpauth
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+)
+
+// way is how a request travels.
+type way int
+
+const (
+	direct  way = iota
+	forward     // http URL: the proxy gets the whole URL
+	tunnel      // https URL: CONNECT
+	socks
+)
+
+// route is the key of a connection pool: connections are shared by requests with the same route only.
+type route struct {
+	way   way
+	proxy string // its origin; "" without one
+}
+
+// pools keeps one http.Transport for each route.
+type pools struct {
+	base       *http.Transport
+	mu         sync.Mutex // guards transports
+	transports map[route]*http.Transport
+}
+
+// get returns the pool for r, made by build at its first use.
+func (p *pools) get(r route, build func() *http.Transport) *http.Transport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.transports[r]
+	if t == nil {
+		t = build()
+		p.transports[r] = t
+	}
+	return t
+}
+
+func (p *pools) closeIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.transports {
+		t.CloseIdleConnections()
+	}
+}
+
+// build makes the http.Transport for one way through proxy, which is nil for direct.
+func (t *Transport) build(w way, proxy *url.URL) *http.Transport {
+	base := t.pools.base
+	pool := base.Clone()
+	pool.Proxy = nil
+	toServer := &tlsDialer{base.DialContext, t.serverTLS(), base.TLSHandshakeTimeout}
+	pool.DialTLSContext = toServer.DialContext
+	if w == direct {
+		return pool
+	}
+	origin, _ := Origin(proxy) // checked by RoundTrip
+	address, _ := url.Parse(origin)
+	a := t.authority(Proxy, origin)
+	toProxy := base.DialContext
+	secure := &tlsDialer{base.DialContext, t.proxyTLS(), base.TLSHandshakeTimeout}
+	if proxy.Scheme == "https" {
+		toProxy = secure.DialContext
+	}
+	timeout := base.ResponseHeaderTimeout
+	override(&timeout, timeout == 0, connectTimeout)
+	switch w {
+	case direct:
+	case forward:
+		pool.Proxy = http.ProxyURL(address)
+		pool.DialTLSContext = secure.DialContext // the only TLS here is the one to the proxy
+	case tunnel:
+		maxHeader := base.MaxResponseHeaderBytes
+		override(&maxHeader, maxHeader == 0, maxConnectHeader)
+		toServer.dial = (&tunneler{
+			authority: a, exposed: t.exposedToProxy(proxy), addr: address.Host, dial: toProxy,
+			header: t.connectHeader(address), timeout: timeout, maxHeader: maxHeader,
+		}).DialContext
+	case socks:
+		toServer.dial = (&socksDialer{
+			authority: a, exposed: t.exposedToProxy(proxy), addr: address.Host, dial: toProxy, timeout: timeout,
+		}).DialContext
+		pool.DialContext = toServer.dial
+	}
+	return pool
+}
+
+func (t *Transport) serverTLS() *tls.Config {
+	config := t.pools.base.TLSClientConfig.Clone()
+	config.NextProtos = []string{"http/1.1"}
+	if t.pools.base.Protocols.HTTP2() {
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
+	return config
+}
+
+func (t *Transport) proxyTLS() *tls.Config {
+	config := t.pools.base.TLSClientConfig.Clone()
+	config.ServerName = ""
+	config.NextProtos = []string{"http/1.1"}
+	return config
+}
+
+// connectHeader returns what Base wants to be sent with CONNECT.
+func (t *Transport) connectHeader(proxy *url.URL) func(context.Context, string) (http.Header, error) {
+	base := t.pools.base
+	return func(ctx context.Context, addr string) (http.Header, error) {
+		h := base.ProxyConnectHeader
+		if base.GetProxyConnectHeader != nil {
+			var err error
+			if h, err = base.GetProxyConnectHeader(ctx, proxy, addr); err != nil {
+				return nil, err
+			}
+		}
+		if h = h.Clone(); h == nil {
+			h = http.Header{}
+		}
+		return h, nil
+	}
+}
+
+// exposedToProxy reports whether a secret sent as it is could be read on the way to the proxy, and may not be.
+func (t *Transport) exposedToProxy(proxy *url.URL) bool {
+	return !t.allowCleartext && proxy.Scheme != "https" && !isLoopback(proxy)
+}
+
+// exposedToServer is the same for the way to the server. What passes a proxy in the clear leaves this machine
+// unless that is here too.
+func (t *Transport) exposedToServer(server, proxy *url.URL) bool {
+	return !t.allowCleartext && server.Scheme != "https" && !(isLoopback(server) && (proxy == nil || isLoopback(proxy)))
+}
+
+func isLoopback(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
+}
