@@ -3,6 +3,7 @@ package job
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,10 +23,17 @@ func checkURL(raw string) error {
 		return Invalid(UnsupportedConfiguration, "%s: URLs are not supported; use http or https", u.Scheme)
 	case u.Hostname() == "":
 		return Invalid(InvalidArg, "%q has no host name", redact(raw))
+	case !validPort(u.Port()):
+		return Invalid(InvalidArg, "port %s of %s is none of 1 to 65535", u.Port(), u.Hostname())
 	case u.User != nil:
 		return Invalid(InvalidArg, "the URL of %s holds a user name; give it as credentials (--user, --password-file) instead", u.Hostname())
 	}
 	return nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || (err == nil && n > 0)
 }
 
 func checkProxy(raw string) error {
@@ -38,6 +46,8 @@ func checkProxy(raw string) error {
 		return Invalid(InvalidProxyInfo, "proxy %q is not a URL; write it like http://proxy.example:3128", redact(raw))
 	case !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
 		return Invalid(InvalidProxyInfo, "%s: proxies are not supported; use http, https or socks5", u.Scheme)
+	case !validPort(u.Port()):
+		return Invalid(InvalidProxyInfo, "port %s of proxy %s is none of 1 to 65535", u.Port(), u.Hostname())
 	case u.User != nil:
 		return Invalid(InvalidProxyInfo, "the proxy URL holds a user name; give it as proxy credentials (--proxy-user) instead")
 	}
@@ -60,7 +70,9 @@ func redact(raw string) string {
 	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
 		raw = raw[at+1:]
 	}
-	raw, _, _ = strings.Cut(raw, "?")
+	if end := strings.IndexAny(raw, "?#"); end >= 0 {
+		raw = raw[:end]
+	}
 	return raw
 }
 
@@ -97,11 +109,11 @@ func SafeName(name string) string {
 		}
 		return r
 	}, name)
-	name = strings.TrimLeft(strings.TrimRight(name, ". "), ". ")
+	name = shorten(strings.Trim(name, ". "))
 	if isDevice(name) {
-		name = "_" + name
+		name = shorten("_" + name)
 	}
-	return shorten(name)
+	return name
 }
 
 // shorten cuts a long name in the middle so that its extension stays.
@@ -117,7 +129,7 @@ func shorten(name string) string {
 	for !utf8.RuneStart(name[cut]) {
 		cut--
 	}
-	return name[:cut] + ext
+	return strings.TrimRight(name[:cut], ". ") + ext
 }
 
 // isDevice reports whether Windows would open a device under this name.

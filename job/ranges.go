@@ -1,7 +1,9 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +28,7 @@ func (s Ranges) Add(r Range) Ranges {
 	if r.Len() <= 0 {
 		return s
 	}
-	lo, _ := slices.BinarySearchFunc(s, r.Start, func(x Range, at int64) int { return compare(x.End, at) })
+	lo, _ := slices.BinarySearchFunc(s, r.Start, func(x Range, at int64) int { return cmp.Compare(x.End, at) })
 	hi := lo
 	for hi < len(s) && s[hi].Start <= r.End {
 		r.Start, r.End = min(r.Start, s[hi].Start), max(r.End, s[hi].End)
@@ -117,21 +119,11 @@ func (s *Ranges) UnmarshalText(b []byte) error {
 		first, last, ok := strings.Cut(part, "-")
 		from, err1 := strconv.ParseInt(first, 10, 64)
 		to, err2 := strconv.ParseInt(last, 10, 64)
-		if !ok || err1 != nil || err2 != nil || from < 0 || to < from {
+		if !ok || err1 != nil || err2 != nil || from < 0 || to < from || to == math.MaxInt64 {
 			return fmt.Errorf("byte range %q is not FIRST-LAST", part)
 		}
 		out = out.Add(Range{from, to + 1})
 	}
 	*s = out
 	return nil
-}
-
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -91,6 +92,8 @@ type Network struct {
 	Proxy string `json:"proxy,omitempty"`
 	// CACert holds PEM certificates that are trusted in addition to the system's.
 	CACert string `json:"ca_cert,omitempty"`
+	// ClientCert says that a client certificate is set; it is a secret of the job.
+	ClientCert bool `json:"client_cert,omitzero"`
 	// AllowCleartext permits Basic and Bearer over plain http to other machines.
 	AllowCleartext bool `json:"allow_cleartext,omitzero"`
 	// AllowDowngrade permits redirects from https to http.
@@ -116,6 +119,7 @@ func DefaultSettings() Settings {
 // check returns s with the bounds of BITS applied, or what is wrong with it.
 func (s Settings) check() (Settings, error) {
 	s.RetryDelay = max(s.RetryDelay, Duration(MinRetryDelay))
+	s.NotifyCommand = slices.Clone(s.NotifyCommand)
 	switch {
 	case utf8.RuneCountInString(s.Name) > MaxNameLen:
 		return s, Invalid(InvalidArg, "the name has more than %d characters", MaxNameLen)
@@ -129,6 +133,8 @@ func (s Settings) check() (Settings, error) {
 		return s, Invalid(NotImplemented, "notify flags %#x have bits that are not known", uint32(s.NotifyFlags))
 	case s.MaxDownloadTime <= 0 || s.InactivityTimeout <= 0:
 		return s, Invalid(InvalidArg, "max_download_time and inactivity_timeout must be more than 0")
+	case s.NoProgressTimeout < 0 || s.Network.ConnectTimeout < 0 || s.Network.StallTimeout < 0:
+		return s, Invalid(InvalidArg, "no_progress_timeout, connect_timeout and stall_timeout must not be negative")
 	}
 	if err := checkWebhook(s.NotifyURL); err != nil {
 		return s, err
