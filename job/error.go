@@ -84,7 +84,7 @@ type Error struct {
 	Err error `json:"-"`
 }
 
-// Error returns the text, the code's name and the cause's text when there is no other.
+// Error returns the text; without one the cause's text, without either the code's name.
 func (e *Error) Error() string {
 	switch {
 	case e.Text != "":
@@ -97,6 +97,15 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// final is a copy of e that says that the job is not tried again.
+func (e *Error) final() *Error {
+	f := *e
+	if f.Class == Transient {
+		f.Class = Fatal
+	}
+	return &f
+}
 
 // Invalid returns the error for a request that cannot be carried out as it is:
 // code E_INVALIDARG or one of BITS's own, class Fatal.

@@ -47,7 +47,7 @@ type (
 		File FileID
 		Size int64
 	}
-	// Fault says that a file could not be transferred. It stops the job.
+	// Fault says that a file could not be transferred. It stops the job. Err is never nil.
 	Fault struct{ Err *Error }
 	// Changed says that the remote file is another version now: what is stored of it is void.
 	Changed struct{ File FileID }
@@ -55,7 +55,7 @@ type (
 	Ran struct{ For time.Duration }
 	// Settled says that the effect of the intent is carried out.
 	Settled struct{ Result Code }
-	// Unsettled says that the effect of the intent failed; the job stays.
+	// Unsettled says that the effect of the intent failed; the job stays. Err is never nil.
 	Unsettled struct{ Err *Error }
 )
 

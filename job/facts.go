@@ -1,9 +1,6 @@
 package job
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // headway is how many bytes between two errors make the next try immediate and reset the
 // back-off. Less could be a server that dies after each byte, which must not be hammered.
@@ -11,9 +8,12 @@ const headway = 1 << 20
 
 // known returns the file a fact is about.
 func (t *transition) known(id FileID) (File, error) {
+	if t.State.Final() {
+		return File{}, t.refuse("report progress on")
+	}
 	f, ok := t.Files.Get(id)
-	if !ok || t.State.Final() {
-		return f, t.refuse("report progress on")
+	if !ok {
+		return File{}, Invalid(NotFound, "job %s has no file %d", t.ID, id)
 	}
 	return f, nil
 }
@@ -25,7 +25,9 @@ func (ev Progress) apply(t *transition) error {
 	}
 	before := f.Filled.Len()
 	if before == 0 && f.NameFromServer && ev.Name != "" {
-		f.Local = f.Local[:strings.LastIndexAny(f.Local, `/\`)+1] + ev.Name
+		if named := f.Named(ev.Name); !t.Files.hasLocal(named.Local) { // two of one name would collide
+			f = named
+		}
 	}
 	f.Filled = f.Filled.Union(ev.Filled)
 	f.Boot = ev.Boot
@@ -64,7 +66,7 @@ func (ev FileDone) apply(t *transition) error {
 	f.Done, f.Size, f.Filled = true, ev.Size, Prefix(ev.Size)
 	t.setFile(f)
 	t.Modified = t.now
-	if t.NotifyFlags&NotifyFileTransferred != 0 {
+	if t.NotifyFlags&(NotifyFileTransferred|NotifyDisable) == NotifyFileTransferred {
 		t.emit(Notify{NoticeFileTransferred, f.ID})
 	}
 	if t.Runnable() && t.allDone() {
@@ -88,6 +90,7 @@ func (ev Changed) apply(t *transition) error {
 	if err != nil || f.Done {
 		return err
 	}
+	t.Gained -= f.Filled.Len() // fetching the same bytes again and again is no headway
 	f.Filled, f.Size, f.Validator, f.Modified, f.Boot = nil, UnknownSize, Validator{}, time.Time{}, ""
 	t.setFile(f)
 	t.Modified = t.now
@@ -105,6 +108,7 @@ func (ev Fault) apply(t *transition) error {
 		t.ErrorCount++
 	}
 	if ev.Err.Class != Transient || t.RetryDelay > t.NoProgressTimeout {
+		t.Error = ev.Err.final()
 		t.fail()
 		return nil
 	}
@@ -123,7 +127,9 @@ func (ev Fault) apply(t *transition) error {
 }
 
 // countsAsError leaves out what BITS does not count: the job did nothing wrong.
-func countsAsError(c Code) bool { return c != NetworkDisconnected && c != BlockedByPolicy }
+func countsAsError(c Code) bool {
+	return c != NetworkDisconnected && c != DestinationLocked && c != BlockedByPolicy
+}
 
 // fail stops the job until its owner acts.
 func (t *transition) fail() {
@@ -146,11 +152,12 @@ func retryDelay(attempts int, limit time.Duration, jitter float64) time.Duration
 }
 
 func (ev Ran) apply(t *transition) error {
-	if !t.Runnable() {
+	if t.State.Final() {
 		return t.refuse("run")
 	}
 	t.Active += ev.For
-	if t.Active >= time.Duration(t.MaxDownloadTime) {
+	mayRun := t.Intent == NoIntent && (t.State == Queued || t.State == TransientError)
+	if mayRun && t.Active >= time.Duration(t.MaxDownloadTime) {
 		t.ErrorCount++
 		t.Error = &Error{
 			Context: ContextQueueManager, Code: MaxDownloadTimeout, Class: Fatal,
@@ -185,6 +192,9 @@ func (ev Unsettled) apply(t *transition) error {
 	if t.Intent == NoIntent {
 		return t.refuse("settle")
 	}
+	if t.Intent == Cancelling && t.passed(t.deadline()) {
+		t.Deadline = time.Time{} // it had its effect; trying again at once would never end
+	}
 	t.Intent, t.Error = NoIntent, ev.Err
 	t.ErrorCount++
 	if t.State == Transferred {
@@ -197,28 +207,31 @@ func (ev Unsettled) apply(t *transition) error {
 }
 
 func (Tick) apply(t *transition) error {
-	passed := func(at time.Time) bool { return !at.IsZero() && !t.now.Before(at) }
 	switch {
 	case t.State.Final() || t.Intent != NoIntent:
-	case passed(t.deadline()):
+	case t.passed(t.deadline()):
 		t.Error = &Error{
 			Context: ContextQueueManager, Code: Timeout, Class: Fatal,
 			Text: "not transferred by the deadline of " + t.Deadline.Format(time.RFC3339),
 		}
 		t.cancel()
-	case passed(t.Modified.Add(time.Duration(t.InactivityTimeout))):
+	case t.passed(t.Modified.Add(time.Duration(t.InactivityTimeout))):
+		t.Error = &Error{
+			Context: ContextQueueManager, Code: Timeout, Class: Fatal,
+			Text: "cancelled because nothing moved or changed for " + t.InactivityTimeout.String(),
+		}
 		t.cancel()
-	case passed(t.giveUpAt()):
-		last := *t.Error
-		last.Class = Fatal
-		last.Text = "no progress for " + t.NoProgressTimeout.String() + ": " + last.Error()
-		t.Error = &last
+	case t.passed(t.giveUpAt()):
+		t.Error = t.Error.final()
+		t.Error.Text = "no progress for " + t.NoProgressTimeout.String() + ": " + t.Error.Error()
 		t.fail()
-	case t.State == TransientError && passed(t.RetryAt):
-		t.enter(Queued)
+	case t.State == TransientError && t.passed(t.RetryAt):
+		t.queue()
 	}
 	return nil
 }
+
+func (t *transition) passed(at time.Time) bool { return !at.IsZero() && !t.now.Before(at) }
 
 func (Boot) apply(t *transition) error {
 	switch t.Intent {

@@ -2,6 +2,8 @@ package job
 
 import (
 	"iter"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,6 +57,12 @@ type File struct {
 	Done bool `json:"done,omitzero"`
 }
 
+// Named returns the file with another last element of its local name.
+func (f File) Named(name string) File {
+	f.Local = f.Local[:strings.LastIndexAny(f.Local, `/\`)+1] + name
+	return f
+}
+
 // Files is the list of a job's files. Changing one file of a long list copies a small
 // part of it, never the whole list, and leaves every earlier Files as it was; so jobs
 // can be passed by value. The zero value is the empty list.
@@ -94,6 +102,16 @@ func (f Files) From(id FileID) iter.Seq[File] {
 			}
 		}
 	}
+}
+
+// hasLocal reports whether one of the files has that local name.
+func (f Files) hasLocal(local string) bool {
+	for _, chunk := range f.chunks {
+		if slices.ContainsFunc(chunk, func(x *File) bool { return x.Local == local }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Append returns the list with x at its end; x gets the next ID.

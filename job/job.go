@@ -38,7 +38,7 @@ type Job struct {
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Attempts counts the transient errors since the job last made headway.
 	Attempts int `json:"attempts,omitzero"`
-	// Gained is the number of bytes stored since the last error.
+	// Gained is the number of bytes stored since the last error, less those that Changed made void.
 	Gained int64 `json:"gained,omitzero"`
 	// FailingSince is the first transient error after the last byte: the start of the no-progress clock.
 	FailingSince time.Time `json:"failing_since,omitzero"`

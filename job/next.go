@@ -68,13 +68,18 @@ func (Resume) apply(t *transition) error {
 		return nil
 	}
 	t.Attempts, t.Gained, t.Active, t.FailingSince = 0, 0, 0, time.Time{}
+	t.queue()
+	return nil
+}
+
+// queue lets the job run, unless its last file arrived while it could not.
+func (t *transition) queue() {
 	if t.allDone() {
 		t.transferred()
-		return nil
+		return
 	}
 	t.Finished = time.Time{}
 	t.enter(Queued)
-	return nil
 }
 
 func (Suspend) apply(t *transition) error {
@@ -136,7 +141,7 @@ func (ev AddFiles) apply(t *transition) error {
 		return err
 	}
 	if name, twice := sharedName(t.Files, files); twice {
-		return Invalid(FileExists, "two files of job %s would be called %s", t.ID, name)
+		return Invalid(FileExists, "two files of job %s would be called %q", t.ID, name)
 	}
 	t.Files = t.Files.AppendAll(files)
 	for _, f := range files {
@@ -162,7 +167,7 @@ func newFiles(specs []FileSpec) ([]File, error) {
 }
 
 // sharedName finds a local name that two files would have.
-func sharedName(have Files, add []File) (string, bool) {
+func sharedName(have Files, add []File) (name string, twice bool) {
 	seen := make(map[string]bool, len(add))
 	for _, f := range add {
 		if seen[f.Local] {
