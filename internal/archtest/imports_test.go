@@ -123,7 +123,7 @@ func violations(s source) []string {
 // mayImport reports whether pkg, which r governs, may import p, and if not, why.
 func mayImport(r row, pkg, p string) (why string, allowed bool) {
 	for _, res := range reservations {
-		if below(p, res.path) && !slices.ContainsFunc(res.only, func(o string) bool { return below(pkg, o) }) {
+		if matches(res.path, p) && !slices.ContainsFunc(res.only, func(o string) bool { return below(pkg, o) }) {
 			return res.why, false
 		}
 	}
@@ -160,15 +160,15 @@ func relative(p string) (string, bool) {
 	return strings.CutPrefix(p, module+"/")
 }
 
-// matches reports whether pkg is what a pattern of a row names.
-func matches(pattern, pkg string) bool {
+// matches reports whether p is what a pattern names.
+func matches(pattern, p string) bool {
 	if pattern == "..." {
 		return true
 	}
 	if above, ok := strings.CutSuffix(pattern, "/..."); ok {
-		return below(pkg, above)
+		return below(p, above)
 	}
-	return pattern == pkg
+	return pattern == p
 }
 
 // below reports whether p is dir or is in it.
@@ -205,6 +205,8 @@ func TestEveryRuleBites(t *testing.T) {
 		{"SQL elsewhere", source{file: "internal/engine/x.go", imports: []string{"database/sql"}}, "knows SQL"},
 		{"product imports test support", source{file: "internal/daemon/x.go", imports: []string{ours("internal/ebbtest/rig")}}, "out of the product"},
 		{"product imports testing", source{file: "internal/sink/x.go", imports: []string{"testing/fstest"}}, "test framework"},
+		{"the global logger", source{file: "internal/engine/x.go", imports: []string{"log"}}, "injected"},
+		{"an injected logger", source{file: "internal/engine/x.go", imports: []string{"log/slog"}}, none},
 		{"package without a row", source{file: "internal/new/x.go"}, "has no row"},
 		{"root's row is not for all", source{file: "new/x.go"}, "has no row"},
 		{"a name for everything", source{file: "internal/cli/util/x.go"}, "says nothing"},

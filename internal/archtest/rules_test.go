@@ -63,7 +63,8 @@ var pure = []string{
 
 var purePackages = []string{"job", "internal/sched"}
 
-// A reservation keeps an import, and those below it, to a few packages.
+// A reservation keeps an import to a few packages and those below them. "x/..." is
+// x and all below it.
 type reservation struct {
 	path string
 	only []string
@@ -71,15 +72,15 @@ type reservation struct {
 }
 
 var reservations = []reservation{
-	{path: module + "/internal/ebbtest", only: []string{"internal/ebbtest", "bench"}, why: "test support stays out of the product"},
-	{path: "testing", only: []string{"internal/ebbtest", "internal/store/storetest", "internal/transport/transporttest"}, why: "production code does not carry the test framework"},
-	{path: "database/sql", only: []string{"internal/store/sqlite"}, why: "only the SQLite store knows SQL"},
-	{path: "modernc.org/sqlite", only: []string{"internal/store/sqlite"}, why: "only the SQLite store knows SQL"},
-	{path: "github.com/spf13", only: []string{"internal/cli"}, why: "flags are parsed once, at the edge"},
-	{path: "github.com/vbauerster/mpb", only: []string{"internal/cli"}, why: "only the CLI draws"},
-	{path: "github.com/danielgtaylor/huma", only: []string{"internal/api"}, why: "the API's framework is the API's business"},
-	{path: "github.com/Microsoft/go-winio", only: []string{"internal/ipc"}, why: "named pipes are behind ipc"},
-	{path: "log", only: nil, why: "log with the *slog.Logger that was injected"},
+	{path: module + "/internal/ebbtest/...", only: []string{"internal/ebbtest", "bench"}, why: "test support stays out of the product"},
+	{path: "testing/...", only: []string{"internal/ebbtest", "internal/store/storetest", "internal/transport/transporttest"}, why: "production code does not carry the test framework"},
+	{path: "database/sql/...", only: []string{"internal/store/sqlite"}, why: "only the SQLite store knows SQL"},
+	{path: "modernc.org/sqlite/...", only: []string{"internal/store/sqlite"}, why: "only the SQLite store knows SQL"},
+	{path: "github.com/spf13/...", only: []string{"internal/cli"}, why: "flags are parsed once, at the edge"},
+	{path: "github.com/vbauerster/mpb/...", only: []string{"internal/cli"}, why: "only the CLI draws"},
+	{path: "github.com/danielgtaylor/huma/...", only: []string{"internal/api"}, why: "the API's framework is the API's business"},
+	{path: "github.com/Microsoft/go-winio/...", only: []string{"internal/ipc"}, why: "named pipes are behind ipc"},
+	{path: "log", only: []string{"internal/ebbtest"}, why: "log with the *slog.Logger that was injected"},
 }
 
 // bannedNames say nothing about what is in a package, so anything ends up there.
