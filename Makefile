@@ -60,7 +60,7 @@ bench: ## ebb beside curl and aria2c, in one run
 	$(GO) run ./bench
 
 golden: ## rewrite the golden files from the code; review the diff
-	$(GO) test ./job -update
+	$(GO) test -count 1 $$(grep -rl 'flag.Bool("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u) -update
 
 install-test-deps: ## install the test servers and peers with apt-get (root)
 	@.ci/install-test-deps
