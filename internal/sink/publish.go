@@ -1,0 +1,167 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// PublishFile is a file of a job that is completed.
+type PublishFile struct {
+	Target
+	// Size and Digest are what the whole file has; job.UnknownSize and "" if not known.
+	Size   int64
+	Digest string
+	// Modified is the modification time to give to the file. Zero leaves the time of
+	// the last write.
+	Modified time.Time
+	// Done says that the file is whole, durable and verified. The partial file of any
+	// other is deleted.
+	Done bool
+}
+
+// Publish gives every finished file its final name, mode and modification time. No file
+// under a final name is ever half written, and none is replaced unless its Target says
+// so. It does all it can and returns the first error; what is published by then stays
+// so. When all finished files are published it deletes the partial files of the others;
+// left is [job.UnableToDeleteFiles] when one of those would not go, else [job.OK].
+//
+// Publish is idempotent. A file whose partial file is gone counts as published when the
+// final one has the right size, time and digest, as far as they are known.
+func (s *Sink) Publish(ctx context.Context, files []PublishFile) (left job.Code, err error) {
+	var unfinished []Target
+	folders := make(map[string]Target)
+	keep := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return job.OK, context.Cause(ctx)
+		}
+		if !f.Done {
+			unfinished = append(unfinished, f.Target)
+			continue
+		}
+		if e := s.publish(ctx, f); e != nil {
+			keep(e)
+			continue
+		}
+		folders[filepath.Dir(f.Local)] = f.Target
+	}
+	for folder, t := range folders {
+		if e := s.syncFolder(folder); e != nil {
+			keep(t.fail("publish", e))
+		}
+	}
+	if err != nil {
+		return job.OK, err
+	}
+	return s.Discard(ctx, unfinished)
+}
+
+// publish gives one file its final name.
+func (s *Sink) publish(ctx context.Context, pf PublishFile) error {
+	f, name, err := s.openExisting(pf.Target)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.published(ctx, pf)
+	case err != nil:
+		return pf.fail("publish", err)
+	}
+	err = s.stamp(f, name, pf)
+	if e := f.Close(); err == nil && e != nil { // Windows renames no open file
+		err = pf.fail("publish", e)
+	}
+	if err != nil {
+		return err
+	}
+	if pf.Overwrite {
+		if err := checkDestination(pf.Target); err != nil {
+			return err
+		}
+		err = s.do(Rename, pf.Local, func() error { return renameOver(name, pf.Local) })
+	} else {
+		err = s.do(Rename, pf.Local, func() error { return renameNew(name, pf.Local) })
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return s.taken(name, pf.Target)
+	}
+	if err != nil {
+		return pf.fail("publish", err)
+	}
+	return nil
+}
+
+// stamp verifies the partial file f and makes it ready for its final name.
+func (s *Sink) stamp(f *os.File, name string, pf PublishFile) error {
+	id, err := identify(f)
+	switch {
+	case err != nil:
+		return pf.fail("publish", err)
+	case !id.regular:
+		return pf.refuse(job.LocalFileChanged, "%q is not the file that ebb created; delete it, then try again", name)
+	case pf.Size >= 0 && id.size != pf.Size:
+		return pf.reject(job.LocalFileChanged, "%q has %d bytes on disk instead of %d: something else changed it; cancel the job and download the file again",
+			pf.Local, id.size, pf.Size)
+	}
+	if err := s.do(Stamp, name, func() error { return stamp(f, name, s.mode, pf.Modified) }); err != nil {
+		return pf.fail("publish", err)
+	}
+	return nil
+}
+
+// taken is called when the final name of t is in use. That is no error where the file is
+// the partial one itself: some file systems give the final name first and take the other one
+// away after, and something came between.
+func (s *Sink) taken(name string, t Target) error {
+	partial, err1 := os.Lstat(name)
+	final, err2 := os.Lstat(t.Local)
+	if err1 == nil && err2 == nil && os.SameFile(partial, final) {
+		if err := s.do(Remove, name, func() error { return os.Remove(name) }); err != nil {
+			return t.fail("publish", err)
+		}
+		return nil
+	}
+	if err := checkDestination(t); err != nil {
+		return err
+	}
+	return t.fail("publish", fs.ErrExist) // it went while we looked
+}
+
+// published reports whether a file without a partial one was published before.
+func (s *Sink) published(ctx context.Context, pf PublishFile) error {
+	if _, err := os.Stat(filepath.Dir(pf.Local)); err != nil {
+		return pf.fail("publish", err)
+	}
+	gone := pf.reject(job.LocalFileChanged, "the bytes of %q are gone: something else deleted them; cancel the job and download the file again", pf.Local)
+	fi, err := os.Lstat(pf.Local)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return gone
+	case err != nil:
+		return pf.fail("publish", err)
+	case !fi.Mode().IsRegular(),
+		pf.Size >= 0 && fi.Size() != pf.Size,
+		!pf.Modified.IsZero() && fi.ModTime().Sub(pf.Modified).Abs() > coarsestTime:
+		return gone
+	}
+	if pf.Digest == "" {
+		return nil
+	}
+	f, err := os.Open(pf.Local)
+	if err != nil {
+		return pf.fail("publish", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return verify(ctx, f, pf.Target, pf.Size, pf.Digest)
+}
+
+// coarsestTime is how exact FAT keeps modification times.
+const coarsestTime = 2 * time.Second
