@@ -19,15 +19,15 @@ var arrows = []row{
 	{pkg: "bitsupload", alone: true, may: []string{"bitsupload/..."}, why: "bitsupload serves any Go program, without the rest of ebb"},
 
 	{pkg: ".", may: []string{"internal/ipc"}, why: "the client library knows the socket and the domain; what it imports, every program of its users links"},
-	{pkg: "local", may: []string{".", "internal/daemon"}, why: "local is the daemon's wiring behind the client's type"},
-	{pkg: "cmd/ebb", may: []string{"internal/cli", "internal/daemon", "local"}, why: "main hands over and decides nothing"},
+	{pkg: "local", may: []string{".", "internal/daemon", "internal/version"}, why: "local is the daemon's wiring behind the client's type"},
+	{pkg: "cmd/ebb", may: []string{"internal/cli", "internal/daemon", "internal/version", "local"}, why: "main hands over and decides nothing"},
 	{pkg: "examples", may: []string{".", "httpauth", "bitsupload", "local"}, why: "an example shows what any program can do, so it uses only what is public"},
 	{pkg: "bench", may: []string{".", "internal/ebbtest/..."}, why: "a benchmark drives ebb from outside, like its peers"},
 
 	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/..."}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
 	{pkg: "internal/daemon", may: []string{
 		"httpauth", "internal/engine", "internal/sched", "internal/pace", "internal/store/...", "internal/sink", "internal/transport/...",
-		"internal/secret", "internal/env", "internal/notify", "internal/api/...", "internal/ipc",
+		"internal/secret", "internal/env", "internal/notify", "internal/api/...", "internal/ipc", "internal/version",
 	}, why: "the daemon only wires the pieces; it is the one place that names the adapters, and it knows no client"},
 
 	{pkg: "internal/engine", may: []string{"internal/sched", "internal/pace", "internal/store", "internal/sink", "internal/transport"}, why: "the engine sees interfaces; which store and which transport is the daemon's choice"},
@@ -48,6 +48,7 @@ var arrows = []row{
 	{pkg: "internal/notify", why: "notify drains the outbox it is given; it neither reads the store nor asks the engine"},
 	{pkg: "internal/api", may: []string{"internal/ipc", "internal/api/..."}, why: "the API translates requests into commands for an interface; the daemon puts the engine behind it"},
 	{pkg: "internal/ipc", alone: true, why: "ipc knows sockets and peers, not what is said over them"},
+	{pkg: "internal/version", alone: true, why: "the version is a string, handed inward by those that start things"},
 
 	{pkg: "internal/ebbtest", may: []string{"..."}, why: "test support may look at everything"},
 	{pkg: "internal/archtest", why: "the imports test reads files; it needs no package"},
