@@ -85,6 +85,7 @@ func (t *tunneler) DialContext(ctx context.Context, network, addr string) (net.C
 
 // opened returns the tunnel that resp has opened on conn.
 func (t *tunneler) opened(conn *bufferedConn, x *exchange, resp *http.Response) (net.Conn, error) {
+	resp.Body = http.NoBody // what follows is the tunnel
 	if err := x.accepted(resp, ""); err != nil {
 		conn.Close()
 		return nil, err

@@ -216,19 +216,21 @@ func (a *digestAnswer) confirm(resp *http.Response, f fields) error {
 	if next, ok := info.Get("nextnonce"); ok && next != "" {
 		a.session.use(a.nonce.successor(next))
 	}
-	if a.nonce.qop == "auth-int" {
-		resp.Body = &provenBody{
-			ReadCloser: resp.Body, sum: a.nonce.hash.make(),
-			check: func(sum string) error {
-				if len(info.Params) == 0 { // RFC 7615 section 3 allows it after the body
-					info = readInfo(resp.Trailer, f.info)
-				}
-				return a.prove(info, ":"+sum)
-			},
-		}
-		return nil
+	if a.nonce.qop != "auth-int" {
+		return a.prove(info, "")
 	}
-	return a.prove(info, "")
+	sum := a.nonce.hash.make()
+	check := func() error {
+		if len(info.Params) == 0 { // RFC 7615 section 3 allows it after the body
+			info = readInfo(resp.Trailer, f.info)
+		}
+		return a.prove(info, ":"+hex.EncodeToString(sum.Sum(nil)))
+	}
+	if resp.Body == http.NoBody {
+		return check()
+	}
+	resp.Body = &provenBody{resp.Body, sum, check}
+	return nil
 }
 
 // prove checks the server's own response, if it sent one.
@@ -261,7 +263,7 @@ func readInfo(h http.Header, name string) Challenge {
 type provenBody struct {
 	io.ReadCloser
 	sum   hash.Hash
-	check func(sum string) error
+	check func() error
 }
 
 // Read returns ErrServerProof in place of io.EOF when the body is not what the server signed.
@@ -269,7 +271,7 @@ func (b *provenBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.sum.Write(p[:n])
 	if err == io.EOF { //nolint:errorlint // Read returns io.EOF itself
-		if wrong := b.check(hex.EncodeToString(b.sum.Sum(nil))); wrong != nil {
+		if wrong := b.check(); wrong != nil {
 			return n, wrong
 		}
 	}

@@ -1,0 +1,544 @@
+package httpauth_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+)
+
+const secret = "s3cret-and-nothing-else"
+
+// basicServer lets user a with the given password in.
+func basicServer(password string, attempts *atomic.Int32) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		user, got, ok := r.BasicAuth()
+		if ok {
+			attempts.Add(1)
+		}
+		if !ok || user != "a" || got != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="files"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			io.WriteString(w, "who are you?")
+			return
+		}
+		io.Copy(w, r.Body)
+		io.WriteString(w, strictContent)
+	}
+}
+
+func basicFor(origin string) httpauth.Credentials {
+	return httpauth.Credentials{Scheme: httpauth.Basic, Origin: origin, User: "a", Password: secret}
+}
+
+// refusal returns the Failure of a GET, and the body that came with it.
+func refusal(t testing.TB, rt http.RoundTripper, req *http.Request) (*httpauth.Error, string) {
+	t.Helper()
+	resp, err := rt.RoundTrip(req)
+	e := httpauth.Failure(resp, err)
+	if e == nil {
+		t.Fatalf("no refusal, but %v %v", resp, err)
+	}
+	if resp == nil {
+		return e, ""
+	}
+	defer resp.Body.Close()
+	content, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	if resp.Request.Header.Get("Authorization") != "" || resp.Request.URL != req.URL {
+		t.Error("Response.Request is not the caller's request")
+	}
+	return e, string(content)
+}
+
+func TestWrongPasswordIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	basic := serve(t, basicServer("another", &attempts))
+	digest := &strictDigest{t: t, user: "alice", password: "another", qop: "auth"}
+	for _, tt := range []struct {
+		url   string
+		c     httpauth.Credentials
+		count func() int
+	}{
+		{basic.URL, basicFor(basic.URL), func() int { return int(attempts.Load()) }},
+		{"", digestFor(httpauth.Server, ""), func() int { return digest.attempts }},
+	} {
+		if tt.url == "" {
+			tt.url = serve(t, digest).URL
+			tt.c.Origin = tt.url
+		}
+		tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{tt.c}})
+		var workers sync.WaitGroup
+		for range 16 {
+			workers.Go(func() {
+				for range 10 {
+					e, body := refusal(t, tr, newRequest(t, "GET", tt.url, nil))
+					if !errors.Is(e, httpauth.ErrRefused) || e.Refused != tt.c.Scheme || e.Status != 401 || body == "" {
+						t.Errorf("%+v, body %q", e, body)
+					}
+				}
+			})
+		}
+		workers.Wait()
+		if n := tt.count(); n != 1 {
+			t.Errorf("%s: the wrong password was sent %d times, want once", tt.c.Scheme, n)
+		}
+	}
+}
+
+func TestPasswordChangedWhileRunning(t *testing.T) {
+	t.Parallel()
+	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth"}
+	srv := serve(t, s)
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}})
+	wantContent(t, tr, "GET", srv.URL, "")
+	s.mu.Lock()
+	s.password = "another"
+	s.mu.Unlock()
+	for range 5 {
+		if e, _ := refusal(t, tr, newRequest(t, "GET", srv.URL, nil)); !errors.Is(e, httpauth.ErrRefused) {
+			t.Error(e)
+		}
+	}
+	// One ahead of a challenge, with the nonce that was good; one to the challenge that it brought.
+	if _, refusals, _ := s.counts(); refusals != 2 {
+		t.Errorf("the old password was refused %d times, want 2", refusals)
+	}
+}
+
+func TestRefusalTeaches(t *testing.T) {
+	t.Parallel()
+	offer := func(status int, fields ...string) string {
+		return serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Www-Authenticate"] = fields
+			w.WriteHeader(status)
+		})).URL
+	}
+	tests := map[string]struct {
+		url     string
+		with    func(url string) []httpauth.Credentials
+		reason  error
+		offered []httpauth.Scheme
+		says    string
+	}{
+		"no credentials at all": {
+			url: offer(401, "Negotiate, NTLM"), reason: httpauth.ErrNoCredentials, offered: []httpauth.Scheme{"negotiate", "ntlm"},
+			says: "answered 401 Unauthorized, offering negotiate, ntlm: there are no credentials for this server",
+		},
+		"credentials for another scheme": {
+			url: offer(401, "Negotiate", `Digest realm=x, nonce=y`, "Digest realm=z"), reason: httpauth.ErrNoCredentials,
+			with:    func(url string) []httpauth.Credentials { return []httpauth.Credentials{basicFor(url)} },
+			offered: []httpauth.Scheme{"negotiate", "digest"}, says: "there are credentials for basic only",
+		},
+		"a digest nobody knows": {
+			url: offer(401, `Digest realm="x", nonce="y", algorithm=SHA3-512`), reason: httpauth.ErrChallenge,
+			with: func(url string) []httpauth.Credentials {
+				return []httpauth.Credentials{digestFor(httpauth.Server, url)}
+			},
+			offered: []httpauth.Scheme{"digest"}, says: `algorithm "SHA3-512" is unknown`,
+		},
+		"unreadable": {
+			url: offer(401, `realm="x"`), reason: httpauth.ErrChallenge,
+			with: func(url string) []httpauth.Credentials { return []httpauth.Credentials{basicFor(url)} },
+			says: "a parameter without a scheme",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := httpauth.Config{}
+			if tt.with != nil {
+				cfg.Credentials = tt.with(tt.url)
+			}
+			e, _ := refusal(t, mustNew(t, cfg), newRequest(t, "GET", tt.url, nil))
+			if !errors.Is(e, tt.reason) || !strings.Contains(e.Error(), tt.says) || strings.Contains(e.Error(), "\n") {
+				t.Errorf("%v", e)
+			}
+			if diff := cmp.Diff(tt.offered, e.Offered); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestCredentialsStayAtTheirOrigin: same host with another port or scheme, another name of the host, and
+// redirects between them, for every scheme.
+func TestCredentialsStayAtTheirOrigin(t *testing.T) {
+	t.Parallel()
+	var leaks atomic.Int32
+	thief := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization")+r.Header.Get("Proxy-Authorization") != "" {
+			leaks.Add(1)
+		}
+		w.Header()["Www-Authenticate"] = []string{`Basic realm="files"`, `Digest realm="files", nonce="1"`, `Bearer realm="files"`}
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	otherPort, otherScheme := serve(t, thief), serveTLS(t, thief)
+	var target atomic.Value
+	home := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			thief(w, r)
+			return
+		}
+		http.Redirect(w, r, target.Load().(string), http.StatusFound)
+	}))
+	u, err := url.Parse(home.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []httpauth.Credentials{
+		{Scheme: httpauth.Basic, User: "a", Password: secret},
+		{Scheme: httpauth.Digest, User: "a", Password: secret},
+		{Scheme: httpauth.Bearer, Password: secret},
+	} {
+		c.Origin = home.URL
+		tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{c}, AllowCleartext: true, TLS: insecure})
+		for _, to := range []string{otherPort.URL, otherScheme.URL, "http://localhost:" + u.Port() + "/"} {
+			for _, from := range []string{to, home.URL} {
+				target.Store(to)
+				client := &http.Client{Transport: tr, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+					if len(via) > 1 {
+						return http.ErrUseLastResponse
+					}
+					return nil
+				}}
+				resp, err := client.Do(newRequest(t, "GET", from, nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if e := httpauth.Failure(resp, err); e == nil || !errors.Is(e, httpauth.ErrNoCredentials) {
+					t.Errorf("%s: %s from %s: %d %v", c.Scheme, to, from, resp.StatusCode, e)
+				}
+			}
+		}
+	}
+	if n := leaks.Load(); n != 0 {
+		t.Errorf("credentials were sent %d times to where they do not belong", n)
+	}
+}
+
+func TestCleartext(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	srv := serve(t, basicServer(secret, &attempts))
+	base := &http.Transport{DialContext: toAddr(srv.Listener.Addr().String())}
+	for _, c := range []httpauth.Credentials{
+		basicFor("http://files.example"), {Scheme: httpauth.Bearer, Origin: "http://files.example", Password: secret},
+	} {
+		e, _ := refusal(t, mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{c}, Base: base}), newRequest(t, "GET", "http://files.example/x", nil))
+		want := httpauth.ErrCleartext
+		if c.Scheme == httpauth.Bearer {
+			want = httpauth.ErrNoCredentials // the server offers Basic only
+		}
+		if !errors.Is(e, want) {
+			t.Error(e)
+		}
+	}
+	if attempts.Load() != 0 {
+		t.Error("the password was sent in the clear")
+	}
+	allowed := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{basicFor("http://files.example")}, AllowCleartext: true, Base: base})
+	wantContent(t, allowed, "GET", "http://files.example/x", "")
+	wantContent(t, mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{basicFor(srv.URL)}}), "GET", srv.URL, "")
+}
+
+// TestCleartextThroughProxy: a server called localhost is not on this machine when a proxy elsewhere goes there.
+func TestCleartextThroughProxy(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	proxy := serve(t, basicServer(secret, &attempts))
+	elsewhere := &url.URL{Scheme: "http", Host: "proxy.example:80"}
+	tr := mustNew(t, httpauth.Config{
+		Credentials: []httpauth.Credentials{basicFor("http://localhost:80")},
+		Proxy:       http.ProxyURL(elsewhere), Dial: toAddr(proxy.Listener.Addr().String()),
+	})
+	if e, _ := refusal(t, tr, newRequest(t, "GET", "http://localhost/", nil)); !errors.Is(e, httpauth.ErrCleartext) {
+		t.Error(e)
+	}
+	if attempts.Load() != 0 {
+		t.Error("the password was sent in the clear")
+	}
+}
+
+func TestBasicIsSentAheadWithinItsFolders(t *testing.T) {
+	t.Parallel()
+	var naked, attempts atomic.Int32
+	inner := basicServer(secret, &attempts)
+	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			naked.Add(1)
+		}
+		inner(w, r)
+	}))
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{basicFor(srv.URL)}})
+	for _, path := range []string{"/a/b", "/a/c", "/a/d/e", "/f", "/g/h"} {
+		wantContent(t, tr, "GET", srv.URL+path, "")
+	}
+	if naked.Load() != 2 {
+		t.Errorf("%d requests without credentials, want 2: for /a/ and for /", naked.Load())
+	}
+}
+
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.Header.Get("Authorization") != "Bearer good" {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, strictContent)
+	}))
+	c := httpauth.Credentials{Scheme: httpauth.Bearer, Origin: srv.URL, Password: "good"}
+	wantContent(t, mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{c}}), "GET", srv.URL, "")
+	if requests.Load() != 1 {
+		t.Errorf("%d requests, want 1: a token is not asked for", requests.Load())
+	}
+	c.Password = "bad"
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{c}})
+	for range 2 {
+		if e, _ := refusal(t, tr, newRequest(t, "GET", srv.URL, nil)); !errors.Is(e, httpauth.ErrRefused) {
+			t.Error(e)
+		}
+	}
+}
+
+// TestNoDowngrade: what was refused is not tried again by a weaker scheme, what cannot be answered is.
+func TestNoDowngrade(t *testing.T) {
+	t.Parallel()
+	var basic atomic.Int32
+	for _, tt := range []struct {
+		digest string
+		status int
+	}{
+		{`Digest realm="x", nonce="n"`, 401},
+		{`Digest realm="x", nonce="n", algorithm=unheard-of`, 200},
+	} {
+		basic.Store(0)
+		srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, _, ok := r.BasicAuth(); ok {
+				basic.Add(1)
+				return
+			}
+			w.Header()["Www-Authenticate"] = []string{`Basic realm="x"`, tt.digest}
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{basicFor(srv.URL), digestFor(httpauth.Server, srv.URL)}})
+		for range 2 {
+			if status, _, err := get(t, tr, "GET", srv.URL, ""); status != tt.status || err != nil {
+				t.Errorf("%s: %d %v, want %d", tt.digest, status, err, tt.status)
+			}
+		}
+		if (tt.status == 401) != (basic.Load() == 0) {
+			t.Errorf("%s: Basic was sent %d times", tt.digest, basic.Load())
+		}
+	}
+}
+
+func TestRequestBody(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	srv := serve(t, basicServer(secret, &attempts))
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{basicFor(srv.URL)}})
+	once := func() *http.Request {
+		req := newRequest(t, "POST", srv.URL, io.MultiReader(strings.NewReader("a body")))
+		if req.GetBody != nil {
+			t.Fatal("this body was meant to be readable once")
+		}
+		return req
+	}
+	e, _ := refusal(t, tr, once())
+	if !errors.Is(e, httpauth.ErrReplay) || e.Refused != "" {
+		t.Error(e)
+	}
+	if status, content, err := get(t, tr, "POST", srv.URL, "a body"); status != 200 || content != "a body"+strictContent || err != nil {
+		t.Errorf("%d %q %v", status, content, err)
+	}
+	resp, err := tr.RoundTrip(once()) // now the credentials go ahead, and the body with them
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Errorf("status %d, want 200", resp.StatusCode)
+	}
+}
+
+func TestRequestIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	srv := serve(t, basicServer(secret, &attempts))
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{basicFor(srv.URL)}})
+	req := newRequest(t, "GET", srv.URL, nil)
+	req.Header = nil
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if req.Header != nil || resp.Request != req {
+		t.Error("the request of the caller was changed")
+	}
+	own := newRequest(t, "GET", srv.URL, nil)
+	own.SetBasicAuth("someone", "else")
+	resp, err = tr.RoundTrip(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 401 || httpauth.Failure(resp, err) != nil {
+		t.Error("a request with its own Authorization was answered for")
+	}
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
+	var conns atomic.Int32
+	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", uses: 1}
+	srv := httptest.NewUnstartedServer(s)
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}})
+	for range 5 {
+		wantContent(t, tr, "POST", srv.URL, "body")
+	}
+	if conns.Load() != 1 {
+		t.Errorf("%d connections for 5 requests of two legs, want 1", conns.Load())
+	}
+}
+
+func TestHTTP2OnlyWhenAsked(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	for h2, want := range map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"} {
+		tr := mustNew(t, httpauth.Config{TLS: insecure, HTTP2: h2})
+		if _, content, err := get(t, tr, "GET", srv.URL, ""); content != want || err != nil {
+			t.Errorf("HTTP2=%v: %q %v", h2, content, err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	ok := httpauth.Credentials{Scheme: httpauth.Basic, Origin: "https://h", User: "u", Password: "p"}
+	with := func(change func(*httpauth.Credentials)) httpauth.Config {
+		c := ok
+		change(&c)
+		return httpauth.Config{Credentials: []httpauth.Credentials{c}}
+	}
+	tests := map[string]struct {
+		cfg  httpauth.Config
+		says string
+	}{
+		"colon in a Basic user":  {with(func(c *httpauth.Credentials) { c.User = "a:b" }), "colon"},
+		"control character":      {with(func(c *httpauth.Credentials) { c.Password = "a\x7fb" }), "control character"},
+		"not UTF-8":              {with(func(c *httpauth.Credentials) { c.User = "\xff" }), "UTF-8"},
+		"origin with a path":     {with(func(c *httpauth.Credentials) { c.Origin = "https://h/x" }), "only scheme, host and port"},
+		"origin with a user":     {with(func(c *httpauth.Credentials) { c.Origin = "https://u:" + secret + "@h" }), "only scheme, host and port"},
+		"no origin":              {with(func(c *httpauth.Credentials) { c.Origin = "" }), "not an origin"},
+		"origin of another kind": {with(func(c *httpauth.Credentials) { c.Origin = "ftp://h:21" }), "http or https"},
+		"implicit Basic":         {with(func(c *httpauth.Credentials) { c.Implicit = true }), "implicit"},
+		"unknown scheme":         {with(func(c *httpauth.Credentials) { c.Scheme = "hoba" }), "unknown authentication scheme"},
+		"empty token":            {with(func(c *httpauth.Credentials) { c.Scheme, c.User, c.Password = "bearer", "", "" }), "token is empty"},
+		"two for one scheme":     {httpauth.Config{Credentials: []httpauth.Credentials{ok, ok}}, "two basic credentials"},
+		"a Base that dials TLS":  {httpauth.Config{Base: &http.Transport{DialTLS: func(string, string) (net.Conn, error) { return nil, nil }}}, "Config.Base"},
+	}
+	for name, tt := range tests {
+		_, err := httpauth.New(tt.cfg)
+		if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v, want %q in it", name, err, tt.says)
+		}
+	}
+	for _, s := range []httpauth.Scheme{httpauth.NTLM, httpauth.Negotiate, httpauth.Passport} {
+		if _, err := httpauth.New(httpauth.Config{Credentials: []httpauth.Credentials{{Scheme: s, Implicit: true}}}); !errors.Is(err, httpauth.ErrNotSupported) {
+			t.Errorf("%s: %v, want ErrNotSupported", s, err)
+		}
+	}
+}
+
+// TestSecretsAreNotPrinted formats everything that holds a secret in every way.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	srv := serve(t, basicServer("another", &attempts))
+	cfg := httpauth.Config{Credentials: []httpauth.Credentials{
+		basicFor(srv.URL), digestFor(httpauth.Server, srv.URL), {Scheme: httpauth.Bearer, Origin: srv.URL, Password: secret},
+	}}
+	cfg.Credentials[1].Password = secret
+	tr := mustNew(t, cfg)
+	e, _ := refusal(t, tr, newRequest(t, "GET", srv.URL, nil))
+	var out bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	for _, v := range []any{cfg.Credentials[0], &cfg.Credentials[2], cfg.Credentials, cfg, &cfg, tr, *e, e} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			fmt.Fprintf(&out, verb, v)
+		}
+		log.Info("x", "value", v)
+	}
+	if err := json.NewEncoder(&out).Encode(cfg.Credentials); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{secret, "YTpzM2NyZXQ", "Bearer " + secret} {
+		if strings.Contains(out.String(), s) {
+			t.Errorf("%q was printed in\n%s", s, out.String())
+		}
+	}
+}
+
+func TestParseScheme(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"basic", "DIGEST", "Ntlm", "negotiate", "PassPort", "bearer"} {
+		if got, err := httpauth.ParseScheme(s); err != nil || string(got) != strings.ToLower(s) {
+			t.Errorf("%s: %q %v", s, got, err)
+		}
+	}
+	if _, err := httpauth.ParseScheme("kerberos"); err == nil {
+		t.Error("kerberos is no scheme")
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"HTTP://Example.ORG/x?y":           "http://example.org:80",
+		"https://[::1]":                    "https://[::1]:443",
+		"https://b\u00fccher.example:8443": "https://xn--bcher-kva.example:8443",
+		"socks5h://p":                      "socks5://p:1080",
+	} {
+		u, err := url.Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := httpauth.Origin(u); got != want || err != nil {
+			t.Errorf("%s: %s %v, want %s", in, got, err, want)
+		}
+	}
+}
