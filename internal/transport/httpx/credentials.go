@@ -1,0 +1,116 @@
+package httpx
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+const (
+	targetServer = "server"
+	targetProxy  = "proxy"
+	schemeAny    = "any"
+)
+
+// anySchemes are those that a user and password are registered for under the name "any".
+var anySchemes = []httpauth.Scheme{httpauth.Digest, httpauth.Basic}
+
+// credentials are those of src bound to where they may go: the origin of its URL, and the proxy that leads
+// there. Those of a proxy that is not used are left out.
+func (d *Downloader) credentials(src transport.Source, u *url.URL, proxy func(*url.URL) (*url.URL, error)) ([]httpauth.Credentials, error) {
+	way, err := proxy(u)
+	if err != nil {
+		return nil, job.Invalid(job.InvalidProxyInfo, "%v", errProxy)
+	}
+	given := src.Credentials
+	if way != nil && way.User != nil && !slices.ContainsFunc(given, isForProxy) {
+		password, _ := way.User.Password()
+		given = append(slices.Clip(given), transport.Credential{
+			Target: targetProxy, Scheme: schemeAny, User: way.User.Username(), Password: password,
+		})
+	}
+	var out []httpauth.Credentials
+	for _, explicit := range []bool{true, false} { // a scheme's own credentials win over "any"
+		for _, c := range given {
+			if explicit == (c.Scheme == schemeAny) {
+				continue
+			}
+			bound, err := bind(c, u, way)
+			if err != nil {
+				return nil, err
+			}
+			for _, b := range bound {
+				if !slices.ContainsFunc(out, func(o httpauth.Credentials) bool { return o.Target == b.Target && o.Scheme == b.Scheme }) {
+					out = append(out, b)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func isForProxy(c transport.Credential) bool { return c.Target == targetProxy }
+
+// bind turns c into credentials of httpauth.
+func bind(c transport.Credential, u, way *url.URL) ([]httpauth.Credentials, error) {
+	bound := httpauth.Credentials{User: c.User, Password: c.Password, Implicit: c.Implicit}
+	var err error
+	switch c.Target {
+	case targetServer:
+		bound.Origin, err = httpauth.Origin(u)
+	case targetProxy:
+		bound.Target = httpauth.Proxy
+		if way != nil {
+			bound.Origin, err = httpauth.Origin(way)
+		}
+	default:
+		return nil, job.Invalid(job.InvalidAuthTarget, "credential target %q is neither server nor proxy", c.Target)
+	}
+	if err != nil {
+		return nil, job.Invalid(job.InvalidArg, "%v", err)
+	}
+	schemes := anySchemes
+	if c.Scheme != schemeAny {
+		scheme, err := httpauth.ParseScheme(c.Scheme)
+		if err != nil {
+			return nil, job.Invalid(job.InvalidAuthScheme, "%v, or any", err)
+		}
+		schemes = []httpauth.Scheme{scheme}
+	} else if c.Implicit {
+		return nil, notSupported("implicit credentials")
+	} else if strings.Contains(c.User, ":") { // Basic cannot carry it
+		schemes = []httpauth.Scheme{httpauth.Digest}
+	}
+	if c.Target == targetProxy && way == nil {
+		// Nobody to send them to; they are still checked, so that mistakes show at once.
+		bound.Origin = "http://localhost"
+	}
+	var out []httpauth.Credentials
+	for _, s := range schemes {
+		bound.Scheme = s
+		if _, err := httpauth.New(httpauth.Config{Credentials: []httpauth.Credentials{bound}}); err != nil {
+			return nil, invalidCredentials(s, err)
+		}
+		out = append(out, bound)
+	}
+	if c.Target == targetProxy && way == nil {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func invalidCredentials(s httpauth.Scheme, err error) error {
+	if errors.Is(err, httpauth.ErrNotSupported) {
+		return notSupported(string(s) + " authentication")
+	}
+	return job.Invalid(job.InvalidCredentials, "%v", err)
+}
+
+func notSupported(what string) error {
+	return job.Invalid(job.NotImplemented, "%s is not supported yet; use basic, digest, bearer or any with a user and password", what)
+}

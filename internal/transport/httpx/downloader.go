@@ -1,0 +1,117 @@
+// Package httpx downloads by HTTP (RFC 9110): one GET learns everything, and its answer is checked, not
+// believed, before a byte of it is added to bytes that are already there.
+package httpx
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// Config is what all downloads have in common.
+type Config struct {
+	// UserAgent is sent unless a header of the source replaces it, such as "ebb/1.2.3".
+	UserAgent string
+}
+
+// Downloader is a transport.Downloader for http and https. It is safe for concurrent use. Connections are
+// kept and shared by all sources with the same network settings and credentials.
+type Downloader struct {
+	userAgent string
+	proxies   func(*url.URL) (*url.URL, error) // those of the environment
+	clients   pool
+}
+
+var _ transport.Downloader = (*Downloader)(nil)
+
+// New returns a Downloader. It reads the proxies of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) now.
+func New(cfg Config) *Downloader {
+	return &Downloader{userAgent: cfg.UserAgent, proxies: httpproxy.FromEnvironment().ProxyFunc()}
+}
+
+// Close closes the connections that serve no body now and forgets all credentials.
+func (d *Downloader) Close() { d.clients.clear() }
+
+// Open is transport.Downloader's. It sends one GET, besides those that redirects and authentication need, and
+// a second one, for the whole body, if the answer is not a part of version v that begins at offset.
+// Without something strong in v it asks for the whole body at once.
+func (d *Downloader) Open(ctx context.Context, src transport.Source, offset int64, v job.Validator) (io.ReadCloser, transport.Meta, error) {
+	if offset > 0 && !v.Strong() {
+		offset = 0
+	}
+	f, err := d.newFetch(ctx, src)
+	if err != nil {
+		return nil, transport.Meta{}, err
+	}
+	resp, p, err := f.learn(max(offset, 0), v)
+	if err != nil {
+		f.close()
+		return nil, transport.Meta{}, err
+	}
+	m := transport.Meta{
+		Offset: p.first, Size: p.size, Validator: validatorOf(resp.Header), Modified: modified(resp.Header),
+		Name: fileName(resp.Header.Get("Content-Disposition")), Digest: reprDigest(resp.Header.Values("Repr-Digest")),
+	}
+	if p.complete {
+		f.discard(resp)
+		f.close()
+		m.Validator = v
+		return http.NoBody, m, nil
+	}
+	return newBody(f, resp, p, m.Validator), m, nil
+}
+
+// learn asks for the bytes from offset on and, if the answer is not that, once more for everything.
+func (f *fetch) learn(offset int64, v job.Validator) (*http.Response, part, error) {
+	resp, p, again, err := f.ask(offset, v)
+	if p.complete && offset > 0 && !proves(v, resp.Header) {
+		// A 416 tells the length, but seldom the version that has it: the last byte's answer does.
+		f.discard(resp)
+		if resp, p, again, err = f.ask(offset-1, v); err == nil && p.first == offset-1 {
+			p = part{offset, offset, offset, p.size == offset && proves(v, resp.Header)}
+			again = !p.complete
+		}
+	}
+	if again {
+		f.discard(resp)
+		resp, p, _, err = f.ask(whole, v)
+	}
+	return resp, p, err
+}
+
+// ask sends one GET and judges its answer.
+func (f *fetch) ask(offset int64, v job.Validator) (resp *http.Response, p part, again bool, err error) {
+	if resp, err = f.get(offset); err != nil {
+		return nil, part{}, false, err
+	}
+	if p, again, err = judge(resp, offset, v); err != nil {
+		f.discard(resp)
+	}
+	return resp, p, again, err
+}
+
+// validatorOf is what tells this version from the next. A Last-Modified less than a second before Date is
+// left out: another version could have the same one (RFC 9110 section 8.8.2.2).
+func validatorOf(h http.Header) job.Validator {
+	v := job.Validator{ETag: h.Get("ETag"), LastModified: h.Get("Last-Modified")}
+	date, err := http.ParseTime(h.Get("Date"))
+	if at := modified(h); at.IsZero() || (err == nil && date.Sub(at) < time.Second) {
+		v.LastModified = ""
+	}
+	return v
+}
+
+func modified(h http.Header) time.Time {
+	at, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}

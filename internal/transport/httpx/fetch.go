@@ -1,0 +1,206 @@
+package httpx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+const (
+	defaultConnectTimeout = 30 * time.Second
+	defaultStallTimeout   = 60 * time.Second
+	// maxRedirects is how many redirects are followed before a chain is given up.
+	maxRedirects = 10
+	// maxDiscard is how much of an unwanted body is read to keep its connection.
+	maxDiscard = 64 << 10
+)
+
+var (
+	errClosed  = errors.New("the download was closed")
+	errStalled = errors.New("the server stalled")
+)
+
+// fetch is one Open: its requests, one after the other, and the body that comes of them.
+type fetch struct {
+	downloader *Downloader
+	source     transport.Source
+	url        *url.URL
+	origin     string
+	ctx        context.Context // bounds the body, too
+	stop       context.CancelCauseFunc
+	guard      *stallGuard
+}
+
+func (d *Downloader) newFetch(ctx context.Context, src transport.Source) (*fetch, error) {
+	u, err := parseURL(src.URL)
+	if err != nil {
+		return nil, err
+	}
+	origin, err := httpauth.Origin(u)
+	if err != nil {
+		return nil, job.Invalid(job.InvalidArg, "%v", err)
+	}
+	f := &fetch{downloader: d, source: src, url: u, origin: origin}
+	f.ctx, f.stop = context.WithCancelCause(ctx)
+	f.guard = newStallGuard(stallTimeout(src.Network), func() { f.stop(errStalled) })
+	return f, nil
+}
+
+// close ends all that f does; nothing of it is left waiting.
+func (f *fetch) close() {
+	f.stop(errClosed)
+	f.guard.stop()
+}
+
+func stallTimeout(n job.Network) time.Duration {
+	if n.StallTimeout > 0 {
+		return time.Duration(n.StallTimeout)
+	}
+	return defaultStallTimeout
+}
+
+func connectTimeout(n job.Network) time.Duration {
+	if n.ConnectTimeout > 0 {
+		return time.Duration(n.ConnectTimeout)
+	}
+	return defaultConnectTimeout
+}
+
+// get asks for the bytes from offset on, or for the whole source, and follows redirects
+// (RFC 9110 section 15.4). Credentials, custom headers and the client certificate go to the origin of
+// the source only. Errors are *job.Error.
+func (f *fetch) get(offset int64) (*http.Response, error) {
+	seen := map[string]bool{}
+	for at := f.url; ; {
+		seen[at.String()] = true
+		resp, err := f.roundTrip(at, offset)
+		if err != nil {
+			return nil, f.classify(at, err)
+		}
+		if !isRedirect(resp.StatusCode) {
+			return resp, nil
+		}
+		next, err := f.follow(at, resp)
+		if err == nil && seen[next.String()] {
+			err = redirectError(resp, at, "it is a loop")
+		}
+		if err == nil && len(seen) > maxRedirects {
+			err = redirectError(resp, at, fmt.Sprintf("there are more than %d redirects", maxRedirects))
+		}
+		f.discard(resp)
+		if err != nil {
+			return nil, err
+		}
+		at = next
+	}
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// follow is where resp sends us.
+func (f *fetch) follow(from *url.URL, resp *http.Response) (*url.URL, error) {
+	location := resp.Header.Get("Location")
+	if location == "" {
+		return nil, redirectError(resp, from, "it says not where to (no Location)")
+	}
+	to, err := resolve(from, location)
+	switch {
+	case err != nil || to.Hostname() == "":
+		return nil, redirectError(resp, from, "its Location is not a URL")
+	case to.Scheme != "http" && to.Scheme != "https":
+		return nil, redirectError(resp, from, fmt.Sprintf("%s: URLs are not followed", to.Scheme))
+	case from.Scheme == "https" && to.Scheme == "http" && !f.source.Network.AllowDowngrade:
+		e := redirectError(resp, from, "it leads from https to http, where anybody could change the file; allow the downgrade if you trust the way")
+		e.Class = job.NeedsAction
+		return nil, e
+	}
+	return to, nil
+}
+
+func redirectError(resp *http.Response, from *url.URL, why string) *job.Error {
+	return &job.Error{
+		Context: job.ContextRemoteFile, Code: job.HTTPStatus(resp.StatusCode), Class: job.Fatal,
+		Text: fmt.Sprintf("%s redirects (%d), but %s", display(from), resp.StatusCode, why),
+	}
+}
+
+// roundTrip sends one GET, by HTTP/2 if the server has shown that it refuses HTTP/1.1.
+func (f *fetch) roundTrip(at *url.URL, offset int64) (*http.Response, error) {
+	origin, err := httpauth.Origin(at)
+	if err != nil {
+		return nil, err
+	}
+	src := f.source
+	if origin != f.origin {
+		src = foreign(src)
+	}
+	c, err := f.downloader.client(src, at)
+	if err != nil {
+		return nil, err
+	}
+	req := f.request(at, src.Headers, offset)
+	resp, err := c.roundTrip(req, origin)
+	if e := httpauth.Failure(resp, err); e != nil && errors.Is(e, httpauth.ErrRefused) {
+		f.downloader.clients.drop(c) // the next try may find other passwords at the server
+	}
+	return resp, err
+}
+
+// foreign is src as another origin may know it: without its secrets, but for those of the proxy.
+func foreign(src transport.Source) transport.Source {
+	out := transport.Source{Network: src.Network}
+	for _, c := range src.Credentials {
+		if c.Target == targetProxy {
+			out.Credentials = append(out.Credentials, c)
+		}
+	}
+	return out
+}
+
+func (f *fetch) request(at *url.URL, custom []transport.Header, offset int64) *http.Request {
+	req := &http.Request{
+		Method: http.MethodGet, URL: at, Host: at.Host, Header: make(http.Header, len(custom)+4),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	for _, h := range custom {
+		if name := http.CanonicalHeaderKey(h.Name); name == "Host" {
+			req.Host = h.Value
+		} else {
+			req.Header.Add(name, h.Value)
+		}
+	}
+	for name, value := range map[string]string{"User-Agent": f.downloader.userAgent, "Accept": "*/*"} {
+		if _, ok := req.Header[name]; !ok {
+			req.Header.Set(name, value)
+		}
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	if offset != whole {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+	return req.WithContext(f.ctx)
+}
+
+// discard reads a small unwanted body, so that its connection can be used again, and closes it.
+func (f *fetch) discard(resp *http.Response) {
+	f.guard.begin()
+	defer f.guard.end()
+	if resp.ContentLength <= maxDiscard {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDiscard) // an error only costs the connection
+	}
+	_ = resp.Body.Close()
+}

@@ -1,0 +1,216 @@
+package httpx
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+const (
+	// maxClients bounds the sets of settings and credentials that connections are kept for.
+	maxClients = 64
+	// clientIdle is how long a client that nobody asks for is kept: then its credentials are forgotten.
+	clientIdle = 5 * time.Minute
+)
+
+// client is what all sources with the same network settings and credentials share: their connections, and
+// what is known of their servers.
+type client struct {
+	key    clientKey
+	config httpauth.Config
+	http1  *httpauth.Transport
+	used   time.Time   // guarded by pool.mu
+	expiry *time.Timer // guarded by pool.mu
+
+	mu    sync.Mutex          // guards all below
+	http2 *httpauth.Transport // made when the first server refuses HTTP/1.1
+	only2 map[string]bool     // the origins that do
+}
+
+// clientKey is a digest, so that it holds no secret.
+type clientKey [sha256.Size]byte
+
+// client returns the one for src and the server of u.
+func (d *Downloader) client(src transport.Source, u *url.URL) (*client, error) {
+	key, err := d.clientKey(src, u)
+	if err != nil {
+		return nil, err
+	}
+	if c := d.clients.get(key); c != nil {
+		return c, nil
+	}
+	c := &client{key: key}
+	if c.config, err = d.settings(src, u); err != nil {
+		return nil, err
+	}
+	if c.http1, err = httpauth.New(c.config); err != nil {
+		return nil, job.Invalid(job.InvalidArg, "%v", err)
+	}
+	return d.clients.put(c), nil
+}
+
+// clientKey tells clients apart: by the origin of the server or proxy only if there are credentials for it.
+func (d *Downloader) clientKey(src transport.Source, u *url.URL) (clientKey, error) {
+	id := struct {
+		Network       job.Network
+		ClientCert    []byte
+		Credentials   []transport.Credential
+		Server, Proxy string
+	}{Network: src.Network, ClientCert: src.ClientCert, Credentials: src.Credentials}
+	if slices.ContainsFunc(src.Credentials, func(c transport.Credential) bool { return !isForProxy(c) }) {
+		id.Server = u.Scheme + "://" + u.Host
+	}
+	if proxy, err := d.proxies(u); err == nil && proxy != nil && (proxy.User != nil || slices.ContainsFunc(src.Credentials, isForProxy)) {
+		id.Proxy = proxy.String()
+	}
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode(id); err != nil {
+		return clientKey{}, fmt.Errorf("client key: %w", err)
+	}
+	return clientKey(h.Sum(nil)), nil
+}
+
+// roundTrip sends req by HTTP/1.1, which is at least twice as fast as HTTP/2 for large bodies, unless its
+// origin has shown that it takes only HTTP/2.
+func (c *client) roundTrip(req *http.Request, origin string) (*http.Response, error) {
+	if t := c.known2(origin); t != nil {
+		return t.RoundTrip(req)
+	}
+	resp, err := c.http1.RoundTrip(req)
+	if req.URL.Scheme != "https" || !refusesHTTP1(resp, err) {
+		return resp, err
+	}
+	t, err2 := c.transport2()
+	if err2 != nil {
+		return resp, err
+	}
+	resp2, err2 := t.RoundTrip(req)
+	if err2 != nil || resp2.ProtoMajor != 2 {
+		if err2 == nil {
+			_ = resp2.Body.Close()
+		}
+		return resp, err
+	}
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.only2) >= maxClients {
+		clear(c.only2)
+	}
+	c.only2[origin] = true
+	return resp2, nil
+}
+
+func (c *client) known2(origin string) *httpauth.Transport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.only2[origin] {
+		return c.http2
+	}
+	return nil
+}
+
+func (c *client) transport2() (*httpauth.Transport, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.http2 == nil {
+		config := c.config
+		config.HTTP2 = true
+		t, err := httpauth.New(config)
+		if err != nil {
+			return nil, err
+		}
+		c.http2, c.only2 = t, map[string]bool{}
+	}
+	return c.http2, nil
+}
+
+func (c *client) close() {
+	c.http1.CloseIdleConnections()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.http2 != nil {
+		c.http2.CloseIdleConnections()
+	}
+}
+
+// pool keeps clients: at most maxClients, the one that was used longest ago goes first, and none that has not
+// been used for clientIdle. The zero value is empty. It is safe for concurrent use.
+type pool struct {
+	mu      sync.Mutex // guards clients
+	clients map[clientKey]*client
+}
+
+func (p *pool) get(key clientKey) *client {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.clients[key]
+	if c != nil {
+		c.used = time.Now()
+		c.expiry.Reset(clientIdle)
+	}
+	return c
+}
+
+// put adds c, and returns the client to use: another one if that was added meanwhile.
+func (p *pool) put(c *client) *client {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other := p.clients[c.key]; other != nil {
+		return other
+	}
+	if p.clients == nil {
+		p.clients = map[clientKey]*client{}
+	}
+	for len(p.clients) >= maxClients {
+		p.removeLocked(p.oldestLocked())
+	}
+	c.used = time.Now()
+	c.expiry = time.AfterFunc(clientIdle, func() { p.drop(c) })
+	p.clients[c.key] = c
+	return c
+}
+
+func (p *pool) oldestLocked() *client {
+	var oldest *client
+	for _, c := range p.clients {
+		if oldest == nil || c.used.Before(oldest.used) {
+			oldest = c
+		}
+	}
+	return oldest
+}
+
+// drop forgets c. Bodies that it serves go on.
+func (p *pool) drop(c *client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.clients[c.key] == c {
+		p.removeLocked(c)
+	}
+}
+
+func (p *pool) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.clients {
+		p.removeLocked(c)
+	}
+}
+
+func (p *pool) removeLocked(c *client) {
+	delete(p.clients, c.key)
+	c.expiry.Stop()
+	c.close()
+}

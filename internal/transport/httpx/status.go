@@ -1,0 +1,107 @@
+package httpx
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// statusClass is the table of BITS for HTTP statuses, with what is better known today: 425 and 429 pass
+// by themselves (RFC 8470, RFC 6585), and an answer without content will not get any.
+func statusClass(status int) job.Class {
+	switch status {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
+		return job.NeedsAction
+	case http.StatusNoContent, http.StatusResetContent:
+		return job.Fatal
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+		return job.Transient
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return job.Fatal
+	}
+	switch {
+	case status >= 300 && status <= 305, status == 307, status == 308, status >= 400 && status < 500:
+		return job.Fatal
+	}
+	return job.Transient
+}
+
+// statusHint says what the owner can do.
+func statusHint(status int) string {
+	switch status {
+	case http.StatusAccepted:
+		return "the server is still preparing the file"
+	case http.StatusNoContent, http.StatusResetContent:
+		return "there is no file behind this URL"
+	case http.StatusForbidden:
+		return "ask for permission, or check the URL if its signature may have expired"
+	case http.StatusNotFound, http.StatusGone:
+		return "check the URL"
+	}
+	switch statusClass(status) {
+	case job.Transient:
+		return "it will be tried again"
+	case job.Fatal, job.NeedsAction:
+	}
+	return "trying again will not help"
+}
+
+// statusError is the error for an answer that carries no file.
+func statusError(resp *http.Response) *job.Error {
+	if e := httpauth.Failure(resp, nil); e != nil {
+		return authError(e)
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		return unauthorized(resp)
+	}
+	return newStatusError(resp.StatusCode, resp.Header, display(resp.Request.URL))
+}
+
+func newStatusError(status int, h http.Header, who string) *job.Error {
+	e := &job.Error{
+		Context: job.ContextRemoteFile, Code: job.HTTPStatus(status), Class: statusClass(status),
+		Text: fmt.Sprintf("%s answered %d %s: %s", who, status, http.StatusText(status), statusHint(status)),
+	}
+	if e.Class == job.Transient {
+		e.RetryAfter = retryAfter(h, time.Now())
+	}
+	return e
+}
+
+// unauthorized is a 401 to a request that had its Authorization from a custom header.
+func unauthorized(resp *http.Response) *job.Error {
+	e := newStatusError(resp.StatusCode, nil, display(resp.Request.URL))
+	e.Text = fmt.Sprintf("%s refused the Authorization header; replace it, or give credentials instead", display(resp.Request.URL))
+	offered, _ := httpauth.ParseChallenges(resp.Header.Values("WWW-Authenticate")) // what can be read is enough
+	for _, c := range offered {
+		e.Schemes = append(e.Schemes, string(c.Scheme))
+	}
+	return e
+}
+
+// authError is a refusal by a server or proxy that asked for credentials, or by a proxy for other reasons.
+func authError(a *httpauth.Error) *job.Error {
+	if errors.Is(a.Err, httpauth.ErrConnect) {
+		e := newStatusError(a.Status, a.Header, "proxy "+a.Origin)
+		e.Context = job.ContextTransport
+		return e
+	}
+	e := &job.Error{
+		Context: job.ContextRemoteFile, Code: job.HTTPStatus(http.StatusUnauthorized), Class: job.NeedsAction,
+		Text: a.Error(), Refused: string(a.Refused), Err: a,
+	}
+	if a.Target == httpauth.Proxy {
+		e.Context, e.Code = job.ContextTransport, job.HTTPStatus(http.StatusProxyAuthRequired)
+	}
+	if errors.Is(a.Err, httpauth.ErrServerProof) {
+		e.Code = job.SecureFailure
+	}
+	for _, s := range a.Offered {
+		e.Schemes = append(e.Schemes, string(s))
+	}
+	return e
+}
