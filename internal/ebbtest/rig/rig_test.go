@@ -4,8 +4,11 @@ package rig
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/rand"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -161,6 +165,65 @@ func TestChallenges(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A nonce is good for a while, but at /digest-stale/ only for 2 seconds: then the
+// answer is 401 again, and says that the password was right.
+func TestStaleNonce(t *testing.T) {
+	t.Parallel()
+	files, _ := sample(t, 10)
+	s := Apache(t, files)
+	const long, short = "/digest/file.bin", "/digest-stale/file.bin"
+	longNonce, shortNonce := nonce(t, s, long), nonce(t, s, short)
+	for _, tt := range []struct{ path, nonce string }{{long, longNonce}, {short, shortNonce}} {
+		if status, _ := digest(t, s, tt.path, tt.nonce); status != 200 {
+			t.Errorf("%s with a new nonce: status %d, want 200", tt.path, status)
+		}
+	}
+
+	<-time.After(3 * time.Second) // the server's clock is a real one
+	if status, _ := digest(t, s, long, longNonce); status != 200 {
+		t.Errorf("%s after 3 s: status %d, want 200", long, status)
+	}
+	if status, challenge := digest(t, s, short, shortNonce); status != 401 || !strings.Contains(challenge, "stale=true") {
+		t.Errorf("%s after 3 s: status %d, challenge %q, want 401 with stale=true", short, status, challenge)
+	}
+}
+
+// nonce returns the nonce of the challenge at path.
+func nonce(t *testing.T, s *Server, path string) string {
+	t.Helper()
+	_, challenge := digest(t, s, path, "")
+	_, after, _ := strings.Cut(challenge, `nonce="`)
+	n, _, ok := strings.Cut(after, `"`)
+	if !ok {
+		t.Fatalf("no nonce in %q", challenge)
+	}
+	return n
+}
+
+// digest asks for path as Alice, by a given nonce (RFC 2069, without qop), and
+// returns the status and the challenge of the answer. curl would not use a nonce
+// twice.
+func digest(t *testing.T, s *Server, path, nonce string) (status int, challenge string) {
+	t.Helper()
+	ha1 := md5.Sum([]byte(Alice.Name + ":" + realm + ":" + Alice.Password))
+	ha2 := md5.Sum([]byte("GET:" + path))
+	response := md5.Sum(fmt.Appendf(nil, "%x:%s:%x", ha1, nonce, ha2))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL(path), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if nonce != "" {
+		req.Header.Set("Authorization", fmt.Sprintf(`Digest username=%q, realm=%q, nonce=%q, uri=%q, response="%x"`,
+			Alice.Name, realm, nonce, path, response))
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get("WWW-Authenticate")
 }
 
 func TestAccessLog(t *testing.T) {
