@@ -172,7 +172,9 @@ func node(s State, i Intent) string {
 }
 
 // from and to name where an outcome starts and ends, the state under an intent included.
-func (o outcome) from() string { return strings.TrimSuffix(o.state.String()+"+"+o.intent.String(), "+") }
+func (o outcome) from() string {
+	return strings.TrimSuffix(o.state.String()+"+"+o.intent.String(), "+")
+}
 func (o outcome) to() string {
 	return strings.TrimSuffix(o.toState.String()+"+"+o.toIntent.String(), "+")
 }

@@ -32,24 +32,11 @@ type Source struct {
 	ClientCert  []byte // PEM certificate and key; nil for none
 }
 
-// Header is one custom header line.
-type Header struct{ Name, Value string }
-
-// Credential is a secret for one (target, scheme). It goes only to the origin of
-// Source.URL, or to the proxy; never across a redirect. It must not be logged or stored.
-type Credential struct {
-	Target   string `json:"target"` // "server" or "proxy"
-	Scheme   string `json:"scheme"` // "basic", "digest", "ntlm", "negotiate", "passport", "bearer" or "any"
-	User     string `json:"user"`
-	Password string `json:"password"` // bearer: the token
-	Implicit bool   `json:"implicit,omitempty"`
-}
-
-// String hides the secret.
-func (c Credential) String() string { return c.Target + "/" + c.Scheme }
-
-// GoString hides the secret.
-func (c Credential) GoString() string { return c.String() }
+// Header and Credential are what a source may carry beside its URL.
+type (
+	Header     = job.Header
+	Credential = job.Credential
+)
 
 // Meta is what an answer tells about the source.
 type Meta struct {

@@ -1,0 +1,168 @@
+package ebb
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// ErrNotFound is wrapped by the error for a job that does not exist, or that the caller
+// may not see.
+var ErrNotFound = errors.New("there is no such job")
+
+// ErrUnavailable is wrapped by the error when no service answers.
+var ErrUnavailable = errors.New("the ebb service does not answer")
+
+// Client talks to one service. Its methods may be called concurrently. Errors of the service are
+// [*job.Error]; errors.Is knows [ErrNotFound] and job.ErrState.
+type Client struct {
+	http *http.Client
+}
+
+// NewClient returns a client whose connections come from dial. Most programs want [Dial].
+func NewClient(dial func(ctx context.Context) (net.Conn, error)) *Client {
+	return &Client{http: &http.Client{Transport: &http.Transport{
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		DisableCompression: true,
+	}}}
+}
+
+// Close drops idle connections. The service goes on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// request sends one request to the API and decodes the answer into out, unless that is nil.
+func (c *Client) request(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.send(ctx, method, path, in, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		_, err := io.Copy(io.Discard, resp.Body)
+		return err
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("the service's answer to %s %s cannot be read: %w", method, path, err)
+	}
+	return nil
+}
+
+// send returns the answer when it is a success, else its refusal as an error.
+func (c *Client) send(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://ebb/v1"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, refusal(resp)
+}
+
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// refusal reads a problem document (RFC 9457).
+func refusal(resp *http.Response) error {
+	var p struct {
+		Detail string     `json:"detail"`
+		Error  *job.Error `json:"error"`
+		Errors []struct {
+			Message  string `json:"message"`
+			Location string `json:"location"`
+		} `json:"errors"`
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil || json.Unmarshal(b, &p) != nil || (p.Detail == "" && p.Error == nil) {
+		return fmt.Errorf("the service answered %s", resp.Status)
+	}
+	if p.Error == nil {
+		p.Error = job.Invalid(codeOf(resp.StatusCode), "%s", p.Detail)
+		for _, e := range p.Errors {
+			p.Error.Text += ": " + e.Message + " (" + e.Location + ")"
+		}
+	}
+	switch p.Error.Code {
+	case job.NotFound:
+		p.Error.Err = ErrNotFound
+	case job.InvalidState:
+		p.Error.Err = job.ErrState
+	}
+	return p.Error
+}
+
+// codeOf is the code for a refusal that names none.
+func codeOf(status int) job.Code {
+	switch status {
+	case http.StatusForbidden:
+		return job.AccessDenied
+	case http.StatusNotFound:
+		return job.NotFound
+	case http.StatusServiceUnavailable, http.StatusInternalServerError:
+		return job.Unexpected
+	}
+	return job.InvalidArg
+}
+
+// Status is how the service is.
+type Status struct {
+	Version string  `json:"version"`
+	Rate    int64   `json:"rate"` // bytes per second over all jobs
+	Busy    bool    `json:"busy"` // a job runs, waits to run or waits for a retry
+	Daemon  *Daemon `json:"daemon,omitempty"`
+}
+
+// Daemon is the process that serves; there is none when it is this program.
+type Daemon struct {
+	PID      int    `json:"pid"`
+	StateDir string `json:"state_dir"`
+	Socket   string `json:"socket,omitempty"`
+	Started  string `json:"started"`
+}
+
+// Status asks the service how it is.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var out Status
+	err := c.request(ctx, http.MethodGet, "/status", nil, &out)
+	return out, err
+}
+
+// Stop ends the daemon. Its jobs go on when it starts again.
+func (c *Client) Stop(ctx context.Context) error {
+	return c.request(ctx, http.MethodPost, "/stop", nil, nil)
+}

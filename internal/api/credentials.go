@@ -1,0 +1,79 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+type pairInput struct {
+	jobInput
+	Target string `path:"target" enum:"server,proxy"`
+	Scheme string `path:"scheme" enum:"basic,digest,ntlm,negotiate,passport,bearer,any"`
+}
+
+type setCredentialInput struct {
+	pairInput
+	Body struct {
+		User     string `json:"user"`
+		Password string `json:"password" doc:"for bearer the token"`
+		Implicit bool   `json:"implicit" doc:"the credentials of the logged-on user"`
+	}
+}
+
+type credentialsOutput struct {
+	Body struct {
+		Credentials []job.CredentialRef `json:"credentials"`
+	}
+}
+
+// credentials are write-only: the pairs can be listed, never the secrets.
+func (s *server) credentials(a huma.API) {
+	const path = "/v1/jobs/{id}/credentials"
+	huma.Register(a, op("list-credentials", http.MethodGet, path, "Which pairs are set"), s.listCredentials)
+	huma.Register(a, op("set-credentials", http.MethodPut, path+"/{target}/{scheme}", "Set or replace one pair"), s.setCredential)
+	huma.Register(a, op("remove-credentials", http.MethodDelete, path+"/{target}/{scheme}", "Forget one pair"), s.removeCredential)
+}
+
+func (s *server) listCredentials(ctx context.Context, in *jobInput) (*credentialsOutput, error) {
+	found, err := s.get(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return pairsOf(found.Body), nil
+}
+
+func pairsOf(snap job.Snapshot) *credentialsOutput {
+	out := &credentialsOutput{}
+	out.Body.Credentials = append([]job.CredentialRef{}, snap.Credentials...)
+	return out
+}
+
+func (s *server) setCredential(ctx context.Context, in *setCredentialInput) (*credentialsOutput, error) {
+	id, err := s.find(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.engine.SetCredential(ctx, id, job.Credential{
+		Target: in.Target, Scheme: in.Scheme, User: in.Body.User, Password: in.Body.Password, Implicit: in.Body.Implicit,
+	})
+	if err != nil {
+		return nil, problem(err)
+	}
+	return pairsOf(snap), nil
+}
+
+func (s *server) removeCredential(ctx context.Context, in *pairInput) (*credentialsOutput, error) {
+	id, err := s.find(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.engine.RemoveCredential(ctx, id, job.CredentialRef{Target: in.Target, Scheme: in.Scheme})
+	if err != nil {
+		return nil, problem(err)
+	}
+	return pairsOf(snap), nil
+}

@@ -1,0 +1,142 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/api"
+	"github.com/ebb-transfer/ebb/internal/ipc"
+	"github.com/ebb-transfer/ebb/internal/store"
+)
+
+// Config is how a daemon runs.
+type Config struct {
+	Version string
+	System  bool // one daemon for all users, with the machine's folders
+	// Auto is for a daemon that another command started because it needed one: it logs to a file in the
+	// state folder, gives way when another was quicker, and ends when it has had nothing to do for
+	// a while.
+	Auto bool
+	// IdleExit is how long an Auto daemon stays without anything to do. 0 is one minute.
+	IdleExit time.Duration
+	Log      *slog.Logger // of a daemon that is not Auto
+}
+
+const defaultIdleExit = time.Minute
+
+// Run serves until ctx ends, a signal arrives, somebody asks it to stop, or an Auto daemon is
+// idle.
+func Run(ctx context.Context, cfg Config) error {
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	places, err := findPlaces(cfg.System)
+	if err != nil {
+		return err
+	}
+	if cfg.Auto {
+		log, err := openLog(places.dir)
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+	}
+	svc, err := Open(ctx, places.dir, cfg.Version, cfg.Log)
+	if cfg.Auto && errors.Is(err, store.ErrLocked) {
+		return nil // another command was quicker; its daemon serves us both
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(serve(ctx, cancel, cfg, places, svc), svc.Close())
+}
+
+// places are the folder and the socket of a daemon.
+type places struct{ dir, socket string }
+
+func findPlaces(system bool) (places, error) {
+	env := ipc.Env{Getenv: os.Getenv, System: system}
+	dir, err := ipc.StateDir(env)
+	if err != nil {
+		return places{}, err
+	}
+	socket, err := ipc.SocketPath(env)
+	return places{dir, socket}, err
+}
+
+// serve runs the engine and the API beside each other until ctx ends.
+func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service) error {
+	listen := ipc.Listen
+	if cfg.System {
+		listen = ipc.ListenSystem
+	}
+	l, err := listen(at.socket)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	idle := newIdle()
+	srv := &http.Server{
+		Handler: api.New(api.Config{
+			Engine: svc.Engine, Version: cfg.Version, Stop: stop,
+			Status: func() api.Daemon {
+				return api.Daemon{PID: os.Getpid(), StateDir: at.dir, Socket: at.socket, Started: started.Format(time.RFC3339)}
+			},
+		}),
+		ConnContext:       ipc.ConnContext,
+		ConnState:         idle.connState,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { // ends with the listener
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			cfg.Log.Error("the socket has failed", "err", err)
+			stop()
+		}
+	})
+	if cfg.Auto {
+		wg.Go(func() { idle.watch(ctx, cfg, svc.Engine, stop) })
+	}
+	cfg.Log.Info("ready", "version", cfg.Version, "socket", at.socket, "state", at.dir)
+	err = svc.Run(ctx)
+	stop()
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_ = srv.Shutdown(bye) // streams end with ctx; a caller that lingers is cut off
+	_ = srv.Close()
+	wg.Wait()
+	cfg.Log.Info("stopped")
+	return err
+}
+
+// maxLog is the size at which the log of an Auto daemon begins anew; the one before is kept.
+const maxLog = 8 << 20
+
+func openLog(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state folder: %w", err)
+	}
+	name := filepath.Join(dir, "ebb.log")
+	if fi, err := os.Stat(name); err == nil && fi.Size() > maxLog {
+		if err := os.Rename(name, name+".1"); err != nil {
+			return nil, fmt.Errorf("put the old log away: %w", err)
+		}
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return f, nil
+}

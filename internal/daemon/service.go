@@ -1,0 +1,191 @@
+// Package daemon wires ebb together: it is the only place that names concrete stores,
+// transports and sinks. The daemon and the embedded engine of package local are the same Service; the
+// daemon adds a socket, a log file and a reason to end.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/engine"
+	"github.com/ebb-transfer/ebb/internal/notify"
+	"github.com/ebb-transfer/ebb/internal/secret"
+	"github.com/ebb-transfer/ebb/internal/sink"
+	"github.com/ebb-transfer/ebb/internal/store"
+	"github.com/ebb-transfer/ebb/internal/store/sqlite"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/internal/transport/httpx"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// Service is an engine on one state folder, with everything it needs. Open it, Run it once,
+// and Close it.
+type Service struct {
+	Engine *engine.Engine
+	store  store.Store
+	sink   *sink.Sink
+	notify *notify.Notifier
+	http   *httpx.Downloader
+	log    *slog.Logger
+}
+
+// Open opens the state folder, and makes it when it is not there. It fails with store.ErrLocked
+// when another process has it open.
+func Open(ctx context.Context, dir, version string, log *slog.Logger) (*Service, error) {
+	st, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s, err := assemble(dir, version, st, log)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return s, nil
+}
+
+func assemble(dir, version string, st store.Store, log *slog.Logger) (*Service, error) {
+	box, err := secret.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := instanceOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	boot := sink.BootID()
+	s := &Service{store: st, log: log}
+	s.sink = sink.New(sink.Config{Instance: instance, BootID: boot, Log: log})
+	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + version})
+	s.notify = notify.New(notify.Config{Store: st, Secret: s.secret, Log: log, Version: version})
+	s.Engine = engine.New(engine.Config{
+		Store: st, Sink: s.sink, Sealer: box, Log: log, BootID: boot,
+		Transports: map[string]transport.Downloader{"http": s.http, "https": s.http},
+		Check:      httpx.Check,
+		Wants:      notify.Wants,
+		Notified:   s.notify.Wake,
+	})
+	return s, nil
+}
+
+func (s *Service) secret(ctx context.Context, id job.ID, name string) ([]byte, error) {
+	return s.Engine.Secret(ctx, id, name)
+}
+
+// Run runs the jobs until ctx ends; then it stores how far they got.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wg.Go(func() {
+		if err := s.notify.Run(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("notifications have stopped", "err", err)
+		}
+	})
+	wg.Go(func() { s.keepHouse(ctx) })
+	return s.Engine.Run(ctx)
+}
+
+// Close releases the state folder, after Run has returned.
+func (s *Service) Close() error {
+	s.http.Close()
+	return s.store.Close()
+}
+
+// The history keeps final jobs for so long, and at most so many.
+const (
+	historyAge = 30 * 24 * time.Hour
+	historyLen = 10_000
+	houseEvery = 6 * time.Hour
+)
+
+// keepHouse forgets old jobs and deletes partial files that belong to none.
+func (s *Service) keepHouse(ctx context.Context) {
+	for {
+		if n, err := s.store.Prune(ctx, time.Now().Add(-historyAge), historyLen); err != nil && ctx.Err() == nil {
+			s.log.Warn("old jobs could not be deleted from the history", "err", err)
+		} else if n > 0 {
+			s.log.Info("old jobs were deleted from the history", "jobs", n)
+		}
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("partial files that belong to no job could not all be deleted", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(houseEvery):
+		}
+	}
+}
+
+// sweep looks in the folders that jobs use or used.
+func (s *Service) sweep(ctx context.Context) error {
+	folders := map[string]bool{}
+	final, err := s.Engine.History(ctx, 0, historyLen)
+	if err != nil {
+		return err
+	}
+	for _, snap := range final {
+		if err := s.foldersOf(ctx, snap.ID, folders); err != nil {
+			return err
+		}
+	}
+	live := map[job.ID]bool{}
+	_, err = s.Engine.List(ctx, 0, historyLen, func(j job.Job) bool {
+		live[j.ID] = true
+		for f := range j.Files.All() {
+			folders[filepath.Dir(f.Local)] = true
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	var list []string
+	for folder := range folders {
+		list = append(list, folder)
+	}
+	removed, err := s.sink.Sweep(ctx, list, func(id job.ID) bool { return live[id] })
+	for _, name := range removed {
+		s.log.Info("a partial file that belonged to no job was deleted", "file", name)
+	}
+	return err
+}
+
+func (s *Service) foldersOf(ctx context.Context, id job.ID, folders map[string]bool) error {
+	files, err := s.Engine.Files(ctx, id, 1, historyLen)
+	for _, f := range files {
+		folders[filepath.Dir(f.Local)] = true
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// instanceOf names the state folder in the names of its partial files. The name is stored, so
+// that the folder can be moved.
+func instanceOf(dir string) (string, error) {
+	file := filepath.Join(dir, "instance")
+	b, err := os.ReadFile(file)
+	if err == nil && len(strings.TrimSpace(string(b))) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the name of the state folder: %w", err)
+	}
+	name := strings.ToLower(rand.Text())[:8]
+	if err := os.WriteFile(file, []byte(name+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("store the name of the state folder: %w", err)
+	}
+	return name, nil
+}

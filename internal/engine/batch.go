@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/store"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// batch is what has been folded since the last commit.
+type batch struct {
+	changed map[*entry]map[job.FileID]bool // jobs to store and which of their files
+	notices []store.Notice
+	secrets []store.Secret
+	forget  []job.ID
+	effects []due
+	replies []func(failed error)
+}
+
+type due struct {
+	entry  *entry
+	effect job.Effect
+}
+
+// next folds ev into the job. What it leads to happens after the commit.
+func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
+	now := time.Now()
+	j, effects, err := job.Next(en.job, ev, now, job.Policy{Jitter: rand.Float64()})
+	if err != nil {
+		return err
+	}
+	if en.job.Runnable() != j.Runnable() || en.job.Priority != j.Priority || en.job.Totals.Files != j.Totals.Files {
+		s.plan.dirty = true
+	}
+	en.job = j
+	if _, booted := ev.(job.Boot); !booted {
+		s.touch(en, files...)
+	}
+	for _, effect := range effects {
+		switch effect := effect.(type) {
+		case job.WakeAt:
+			s.wakes.set(en, effect.At)
+		case job.Notify:
+			s.notice(en, effect, now)
+		default:
+			s.batch.effects = append(s.batch.effects, due{en, effect})
+		}
+	}
+	return nil
+}
+
+// touch marks a job, and some of its files, to be stored with the next commit.
+func (s *session) touch(en *entry, files ...job.FileID) {
+	if s.batch.changed == nil {
+		s.batch.changed = map[*entry]map[job.FileID]bool{}
+	}
+	set := s.batch.changed[en]
+	if set == nil {
+		set = map[job.FileID]bool{}
+		s.batch.changed[en] = set
+	}
+	for _, f := range files {
+		set[f] = true
+	}
+}
+
+// notice puts an entry into the outbox, in the same commit as its cause.
+func (s *session) notice(en *entry, n job.Notify, now time.Time) {
+	entry := store.Notice{At: now, Kind: n.Kind, Job: s.snapshot(en)}
+	if f, ok := en.job.Files.Get(n.File); ok {
+		entry.File = &f
+	}
+	entry.Pending = s.cfg.Wants != nil && s.cfg.Wants(en.job, n.Kind)
+	s.batch.notices = append(s.batch.notices, entry)
+}
+
+// afterCommit calls f once the batch is durable, or with ErrUnknown when that failed.
+func (s *session) afterCommit(f func(failed error)) { s.batch.replies = append(s.batch.replies, f) }
+
+// commit makes the batch durable, then answers, tells and acts. After an error the session
+// is over.
+func (s *session) commit() error {
+	b := s.batch
+	s.batch = batch{}
+	var err error
+	if len(b.changed)+len(b.secrets)+len(b.forget) > 0 {
+		_, err = s.cfg.Store.Commit(context.WithoutCancel(s.ctx), b.record())
+	}
+	if err != nil {
+		for _, reply := range b.replies {
+			reply(ErrUnknown)
+		}
+		return err
+	}
+	for en := range b.changed {
+		en.rev = s.rev.Add(1)
+		s.watch.tell(s.snapshot(en))
+	}
+	for _, reply := range b.replies {
+		reply(nil)
+	}
+	for _, d := range b.effects {
+		s.carryOut(d.entry, d.effect)
+	}
+	for en := range b.changed {
+		if en.job.State.Final() && s.jobs[en.job.ID] == en {
+			s.leave(en)
+		}
+	}
+	if len(b.notices) > 0 {
+		s.events.raise()
+		if s.cfg.Notified != nil {
+			s.cfg.Notified()
+		}
+	}
+	return nil
+}
+
+// record is the batch as the store takes it, in the order of submission.
+func (b batch) record() store.Batch {
+	out := store.Batch{Notices: b.notices, Secrets: b.secrets, Forget: b.forget}
+	for en, files := range b.changed {
+		change := store.Change{Job: en.job, Files: make([]job.FileID, 0, len(files))}
+		for f := range files {
+			change.Files = append(change.Files, f)
+		}
+		slices.Sort(change.Files)
+		out.Jobs = append(out.Jobs, change)
+	}
+	slices.SortFunc(out.Jobs, func(a, b store.Change) int { return int(int64(a.Job.Seq) - int64(b.Job.Seq)) })
+	return out
+}
+
+// carryOut acts on an effect whose cause is durable.
+func (s *session) carryOut(en *entry, effect job.Effect) {
+	switch effect.(type) {
+	case job.StopTransfer:
+		s.stopRuns(en)
+	case job.Publish, job.Discard:
+		en.effect = effect
+		s.settle(en)
+	}
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/store"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// session is the control goroutine between one Load of the store and the end, or a failed
+// commit. Everything in it belongs to that goroutine, except what says otherwise.
+type session struct {
+	*Engine
+	jobs    map[job.ID]*entry
+	order   []*entry // by Seq; entries that left are dropped from time to time
+	lastSeq uint64
+	recent  []*entry // final jobs that watchers may have missed, oldest first
+	batch   batch
+	wakes   wakeQueue
+	plan    plan
+	pulse   pulse
+
+	ctx       context.Context // of the workers
+	dead      chan struct{}   // closed when nobody reads the mail any more
+	goroutine sync.WaitGroup  // workers, finisher and settlers
+	finishing chan finished
+	settling  chan struct{} // a slot for each settler
+}
+
+// session runs one session; nil means that ctx ended and all is stored.
+func (e *Engine) session(ctx context.Context) error {
+	workers, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &session{
+		Engine: e, jobs: map[job.ID]*entry{}, plan: newPlan(), ctx: workers,
+		dead: make(chan struct{}), finishing: make(chan finished, finishBatch), settling: make(chan struct{}, 4),
+	}
+	defer s.goroutine.Wait()
+	defer cancel()
+	defer close(s.dead)
+	if err := s.load(ctx); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	s.goroutine.Go(s.finish)
+	err := s.commit()
+	if err == nil {
+		err = s.loop(ctx)
+	}
+	if err == nil {
+		return s.drain()
+	}
+	for id := range s.jobs {
+		e.doubtful = append(e.doubtful, id)
+	}
+	return err
+}
+
+// load reads the jobs and boots them.
+func (s *session) load(ctx context.Context) error {
+	last, err := s.cfg.Store.Load(ctx, func(j job.Job) error {
+		en := s.enter(j)
+		if closed := hostClosedBy(j); !closed.until.IsZero() {
+			s.plan.closeHost(closed)
+		}
+		_ = s.next(en, job.Boot{})
+		return nil
+	})
+	s.lastSeq = max(last, s.lastSeq)
+	if err != nil {
+		return err
+	}
+	for _, en := range s.order {
+		s.watch.tell(s.snapshot(en))
+	}
+	return s.loadFinal(ctx)
+}
+
+// loadFinal finds the jobs that became final in a commit of unknown outcome, for those who
+// watch them.
+func (s *session) loadFinal(ctx context.Context) error {
+	for _, id := range s.doubtful {
+		if s.jobs[id] != nil {
+			continue
+		}
+		j, err := s.cfg.Store.Job(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it was just being created
+		}
+		if err != nil {
+			return err
+		}
+		en := &entry{job: j, rev: s.rev.Add(1), wakePos: -1}
+		s.recent = append(s.recent, en)
+		s.watch.tell(s.snapshot(en))
+	}
+	s.doubtful = nil
+	return nil
+}
+
+// loop folds letters, ticks and pulses until ctx ends or a commit fails.
+func (s *session) loop(ctx context.Context) error {
+	for {
+		s.dispatch()
+		select {
+		case l := <-s.mail:
+			s.read(l)
+		case <-s.wakes.timer():
+			s.tick()
+		case <-s.plan.timer():
+			s.plan.dirty = true
+		case <-s.pulse.timer():
+			s.beat()
+		case <-ctx.Done():
+			return nil
+		}
+		if err := s.commit(); err != nil {
+			return err
+		}
+	}
+}
+
+// read opens a letter and those that already wait behind it, so that one commit serves all.
+func (s *session) read(l letter) {
+	l(s)
+	for range mailboxLen {
+		select {
+		case l := <-s.mail:
+			l(s)
+		default:
+			return
+		}
+	}
+}
+
+// drainTime bounds the wait for the last words of workers at the end.
+const drainTime = 10 * time.Second
+
+// drain stops the workers and stores their last words, so that nothing is fetched twice.
+func (s *session) drain() error {
+	for _, en := range s.jobs {
+		s.stopRuns(en)
+	}
+	deadline := time.After(drainTime)
+	for s.plan.running > 0 {
+		select {
+		case l := <-s.mail:
+			s.read(l)
+		case <-deadline:
+			s.cfg.Log.Warn("some transfers did not stop in time; they go on from their last checkpoint", "files", s.plan.running)
+			return nil
+		}
+		if err := s.commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tick wakes the jobs whose time has come.
+func (s *session) tick() {
+	now := time.Now()
+	for en := s.wakes.pop(now); en != nil; en = s.wakes.pop(now) {
+		if s.jobs[en.job.ID] == en {
+			_ = s.next(en, job.Tick{})
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// pulse measures what runs and reports active time, as long as anything runs.
+type pulse struct {
+	on    bool
+	last  time.Time
+	alarm *time.Timer
+}
+
+const (
+	// pulseEvery is how often watchers see progress (BITS: minimum notification interval).
+	pulseEvery = 500 * time.Millisecond
+	// activeEvery is how often the time a job was active is stored.
+	activeEvery = 10 * time.Second
+)
+
+func (p *pulse) timer() <-chan time.Time {
+	if !p.on {
+		return nil
+	}
+	if p.last.IsZero() {
+		p.last = time.Now()
+	}
+	return resetTimer(&p.alarm, p.last.Add(pulseEvery))
+}
+
+// beat shows watchers what moved since the last beat.
+func (s *session) beat() {
+	now := time.Now()
+	s.pulse.last, s.pulse.on = now, s.plan.running > 0
+	watched := s.watch.any()
+	for _, en := range s.order {
+		if len(en.runs) == 0 {
+			continue
+		}
+		if now.Sub(en.active) >= activeEvery {
+			s.ran(en)
+		}
+		if live := en.live(); watched && live != en.seenLive {
+			en.seenLive, en.rev = live, s.rev.Add(1)
+			s.watch.tell(s.snapshot(en))
+		}
+	}
+}
+
+// live is how many bytes of the job are here, synced or not.
+func (en *entry) live() int64 {
+	n := en.job.Totals.Filled
+	for _, r := range en.runs {
+		f, _ := en.job.Files.Get(r.file.ID)
+		n += max(r.live.Load()-f.Filled.Len(), 0)
+	}
+	return n
+}
+
+// snapshot lays over the job what its workers do.
+func (s *session) snapshot(en *entry) job.Snapshot {
+	snap := job.Snapshot{
+		Job: en.job, Rev: en.rev, Transferred: en.job.Totals.Filled, Size: en.job.Totals.Total(),
+	}
+	if en.job.Runnable() && len(en.runs) > 0 {
+		snap.State = job.Connecting
+		for _, r := range en.runs {
+			if r.moving.Load() {
+				snap.State = job.Transferring
+			}
+		}
+		snap.Transferred, snap.Rate = en.live(), en.pace.Rate()
+	}
+	snap.Waits = s.waits(en, snap.State)
+	return snap
+}
+
+// fileSnapshot lays over the file what its worker does.
+func (en *entry) fileSnapshot(f job.File) job.FileSnapshot {
+	snap := job.FileSnapshot{File: f, Transferred: f.Filled.Len()}
+	if r := en.runs[f.ID]; r != nil {
+		snap.Transferred = max(snap.Transferred, r.live.Load())
+	}
+	return snap
+}
+
+// waits says why the job does not move.
+func (s *session) waits(en *entry, state job.State) string {
+	j := en.job
+	switch {
+	case state.Final() || state == job.Transferring || state == job.Connecting:
+		return ""
+	case j.Intent == job.Completing:
+		return "its files are being given their names"
+	case j.Intent == job.Cancelling:
+		return "its bytes are being deleted"
+	case j.State == job.Suspended && j.Totals.Files == 0:
+		return "it has no files yet; add some and resume it"
+	case j.State == job.Suspended:
+		return "it is suspended; resume it"
+	case j.State == job.Transferred && j.Error != nil:
+		return "it could not be completed: " + j.Error.Error()
+	case j.State == job.Transferred:
+		return "all its files are here; complete it to give them their names"
+	case j.State == job.TransientError:
+		return fmt.Sprintf("it is tried again at %s: %s", j.RetryAt.Local().Format(time.TimeOnly), j.Error.Error())
+	case j.State == job.InError:
+		return j.Error.Error() + " (resume it once that is cleared)"
+	}
+	return s.waitsForSlot(en)
+}
+
+// waitsForSlot explains a job that is queued and has no worker.
+func (s *session) waitsForSlot(en *entry) string {
+	if s.plan.dirty {
+		return "it waits for its turn"
+	}
+	if !en.planned {
+		return s.plan.Why(en.candidate())
+	}
+	host := en.nextHost()
+	if until, closed := s.plan.closed[host]; closed {
+		return fmt.Sprintf("%s asked to be left alone until %s", host, until.Local().Format(time.TimeOnly))
+	}
+	if s.plan.hosts[host] >= s.cfg.Limits.PerHost {
+		return fmt.Sprintf("it waits for a connection to %s: all %d are in use", strings.TrimSuffix(host, ":443"), s.cfg.Limits.PerHost)
+	}
+	return "it is about to start"
+}

@@ -1,0 +1,292 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/pace"
+	"github.com/ebb-transfer/ebb/internal/sink"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// run is one worker's work on one file. Its fields are set before the worker starts and
+// then only read, except those named otherwise.
+type run struct {
+	session *session
+	entry   *entry // of the control goroutine; the worker only passes it on
+	job     job.Job
+	file    job.File
+	host    string
+	cancel  context.CancelFunc
+	pace    *pace.Node
+	secrets *jobSecrets
+
+	stopping bool // control goroutine: asked to stop
+	fetched  bool // control goroutine: its connection is free again
+
+	live   atomic.Int64 // bytes of the file that are here, synced or not
+	moving atomic.Bool  // bytes arrive; before, the run is connecting
+
+	partial *sink.Partial // worker, then finisher
+	digest  string        // worker: what the file must hash to
+	syncing sync.WaitGroup
+	synced  atomic.Bool // a checkpoint is under way
+	broken  atomic.Pointer[job.Error]
+}
+
+const (
+	// checkpointEvery is how often what arrived is made durable: a power cut costs at most this, plus
+	// the time of one checkpoint.
+	checkpointEvery = time.Second
+	// bufferLen: one large write is far cheaper than many small ones, larger ones are not.
+	bufferLen = 1 << 20
+	// smallFile is fetched again after a crash rather than waiting for a commit before its first byte.
+	smallFile = 1 << 20
+)
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, bufferLen); return &b }}
+
+func (r *run) target() sink.Target {
+	return sink.Target{Job: r.job.ID, File: r.file.ID, Local: r.file.Local, Overwrite: r.job.Overwrite}
+}
+
+// work transfers the file and says the last word, itself or through the finisher.
+func (r *run) work(ctx context.Context) {
+	size, err := r.transfer(ctx)
+	r.syncing.Wait()
+	if err == nil {
+		if late := r.broken.Load(); late != nil {
+			err = late
+		}
+	}
+	if err == nil {
+		r.session.post(func(s *session) { s.release(r) })
+		select {
+		case r.session.finishing <- finished{r, size}:
+			return
+		case <-r.session.dead:
+		}
+	}
+	r.lastWord(r.close(), faultOf(err, r.file.ID), job.UnknownSize)
+}
+
+// close checkpoints and closes the partial file and returns what is durable of it.
+func (r *run) close() job.Ranges {
+	if r.partial == nil {
+		return nil
+	}
+	filled, err := r.partial.Checkpoint()
+	if err != nil {
+		r.session.cfg.Log.Warn("the last bytes could not be synced; they are fetched again", "job", r.job.ID, "err", err)
+		filled = nil
+	}
+	_ = r.partial.Close()
+	return filled
+}
+
+// transfer fetches what is missing of the file and returns its size. The bytes are in the
+// partial file, whole and verified, but perhaps not synced.
+func (r *run) transfer(ctx context.Context) (int64, error) {
+	if err := r.open(ctx); err != nil {
+		return 0, err
+	}
+	have := r.partial.Filled()
+	size := r.file.Size
+	if size < 0 || !have.Contains(job.Range{End: size}) {
+		var err error
+		if size, err = r.fetch(ctx, have.First()); err != nil {
+			return 0, err
+		}
+	}
+	return size, r.verify(ctx, size)
+}
+
+func (r *run) open(ctx context.Context) error {
+	s := r.session.cfg.Sink
+	if r.file.Filled == nil {
+		if err := s.Check(r.target()); err != nil {
+			return err
+		}
+	}
+	p, err := s.Open(r.target(), r.file.Filled, r.file.Boot, r.file.Size)
+	if err != nil {
+		return err
+	}
+	r.partial = p
+	r.live.Store(p.Filled().Len())
+	r.digest = r.file.Digest
+	if p.Filled().Union(r.file.Filled).Len() > p.Filled().Len() {
+		r.session.cfg.Log.Warn("a partial file was shortened or deleted; its file is fetched again", "job", r.job.ID, "file", r.file.Local)
+		return r.startOver(ctx)
+	}
+	return nil
+}
+
+// startOver voids what is stored of the file: first in the job, then on disk.
+func (r *run) startOver(ctx context.Context) error {
+	r.syncing.Wait() // or a checkpoint could be reported after it is void
+	if !r.fact(ctx, job.Changed{File: r.file.ID}) {
+		return errStopped
+	}
+	r.file.Filled, r.file.Size, r.file.Validator = nil, job.UnknownSize, job.Validator{}
+	r.live.Store(0)
+	return r.partial.Reset()
+}
+
+// fetch asks the server for everything from offset on and stores it.
+func (r *run) fetch(ctx context.Context, offset int64) (int64, error) {
+	src, err := r.secrets.source(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	scheme, _, _ := strings.Cut(r.file.URL, ":")
+	body, meta, err := r.session.cfg.Transports[scheme].Open(ctx, src, offset, r.file.Validator)
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	if err := r.learn(ctx, meta); err != nil {
+		return 0, err
+	}
+	r.moving.Store(true)
+	return r.copy(ctx, body, meta)
+}
+
+// learn makes what the answer told durable before its bytes are stored, so that after a
+// crash they can be trusted.
+func (r *run) learn(ctx context.Context, meta transport.Meta) error {
+	if meta.Offset < r.partial.Filled().First() {
+		if err := r.startOver(ctx); err != nil {
+			return err
+		}
+	}
+	if meta.Offset == 0 && meta.Name != "" && r.file.NameFromServer {
+		r.file = r.file.Named(meta.Name)
+		if err := r.session.cfg.Sink.Check(r.target()); err != nil {
+			return err
+		}
+	}
+	if r.digest == "" {
+		r.digest = meta.Digest
+	}
+	ev := r.progress(meta)
+	if meta.Size >= 0 && meta.Size <= smallFile {
+		r.session.post(func(s *session) { s.fact(r, ev) })
+	} else if !r.fact(ctx, ev) {
+		return errStopped
+	}
+	if meta.Size > 0 {
+		return r.partial.Expect(meta.Size)
+	}
+	return nil
+}
+
+func (r *run) progress(meta transport.Meta) job.Progress {
+	return job.Progress{
+		File: r.file.ID, Size: meta.Size, Validator: meta.Validator, Modified: meta.Modified,
+		Name: meta.Name, Boot: r.session.cfg.BootID,
+	}
+}
+
+// errStopped ends a transfer that was asked to stop. It is never shown.
+var errStopped = errors.New("stopped")
+
+// fact reports ev and waits until it is durable; false when the run is to stop instead.
+func (r *run) fact(ctx context.Context, ev job.Event) bool {
+	return r.session.postDurable(ctx, func(s *session) bool { return s.fact(r, ev) })
+}
+
+// copy stores the body and returns the size of the whole file.
+func (r *run) copy(ctx context.Context, body io.Reader, meta transport.Meta) (int64, error) {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	at, checkpoint := meta.Offset, time.Now()
+	for {
+		n, err := r.read(ctx, body, *buf)
+		if n > 0 {
+			if _, werr := r.partial.WriteAt((*buf)[:n], at); werr != nil {
+				return 0, werr
+			}
+			at += int64(n)
+			r.live.Store(at)
+		}
+		switch {
+		case err == io.EOF:
+			return at, nil
+		case err != nil:
+			return 0, err
+		}
+		if now := time.Now(); now.Sub(checkpoint) >= checkpointEvery {
+			checkpoint = now
+			if late := r.checkpoint(meta); late != nil {
+				return 0, late
+			}
+		}
+	}
+}
+
+// read asks for bandwidth first, so that the socket fills and the sender slows down.
+func (r *run) read(ctx context.Context, body io.Reader, buf []byte) (int, error) {
+	granted, err := r.pace.Wait(ctx, len(buf))
+	if err != nil {
+		return 0, err
+	}
+	n, err := body.Read(buf[:granted])
+	r.pace.Took(granted, n)
+	return n, err
+}
+
+// checkpoint syncs what is stored while the transfer goes on, and reports it. It
+// returns the error of an earlier one.
+func (r *run) checkpoint(meta transport.Meta) error {
+	if late := r.broken.Load(); late != nil {
+		return late
+	}
+	if !r.synced.CompareAndSwap(false, true) {
+		return nil // the disk is slower than a second
+	}
+	r.syncing.Go(func() {
+		defer r.synced.Store(false)
+		filled, err := r.partial.Checkpoint()
+		if err != nil {
+			r.broken.Store(faultOf(err, r.file.ID))
+			return
+		}
+		ev := r.progress(meta)
+		ev.Filled = filled
+		r.session.post(func(s *session) { s.fact(r, ev) })
+	})
+	return nil
+}
+
+// verify checks size and digest. A file that is not what it must be is void.
+func (r *run) verify(ctx context.Context, size int64) error {
+	err := r.partial.Verify(ctx, size, r.digest)
+	var wrong *job.Error
+	if errors.As(err, &wrong) && wrong.Code == job.ValidationFailed {
+		if failed := r.startOver(ctx); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// faultOf is err as the job is told of it; nil for none and for a stop.
+func faultOf(err error, id job.FileID) *job.Error {
+	if err == nil || errors.Is(err, errStopped) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	var known *job.Error
+	if !errors.As(err, &known) {
+		known = &job.Error{Context: job.ContextUnknown, Code: job.Unexpected, Class: job.Fatal, Text: err.Error(), Err: err}
+	}
+	fault := *known
+	fault.File = id
+	return &fault
+}
