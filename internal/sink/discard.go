@@ -78,7 +78,7 @@ func readNames(folder string) ([]string, error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	names, err := f.Readdirnames(-1)
-	if err != nil {
+	if err != nil && !gone(err) {
 		return names, Target{}.failAt("read", folder, err)
 	}
 	return names, nil

@@ -4,6 +4,7 @@ package sink
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -21,6 +22,26 @@ func createFile(name string) (*os.File, error) {
 func openFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0) // a pipe must not block us
 }
+
+// writeAt is os.File.WriteAt, but it also tells how much was written before an error,
+// which on a full disk is worth keeping.
+func writeAt(f *os.File, b []byte, off int64) (n int, err error) {
+	for n < len(b) {
+		m, err := unix.Pwrite(int(f.Fd()), b[n:min(len(b), n+maxWrite)], off+int64(n))
+		n += max(m, 0)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return n, &os.PathError{Op: "write", Path: f.Name(), Err: err}
+		case m == 0:
+			return n, io.ErrShortWrite
+		}
+	}
+	return n, nil
+}
+
+// maxWrite is less than the most that any system takes in one call.
+const maxWrite = 1 << 30
 
 // An identity is what tells a file from others.
 type identity struct {

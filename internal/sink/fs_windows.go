@@ -43,6 +43,8 @@ func open(op, name string, access, disposition uint32) (*os.File, error) {
 	return os.NewFile(uintptr(h), name), nil
 }
 
+func writeAt(f *os.File, b []byte, off int64) (int, error) { return f.WriteAt(b, off) }
+
 // extended returns an absolute name in the form that has no limit of 260 characters.
 func extended(name string) (*uint16, error) {
 	name = filepath.Clean(name)

@@ -173,7 +173,7 @@ func (p *Partial) WriteAt(b []byte, off int64) (int, error) {
 	}
 	var n int
 	err = p.sink.do(Write, name, func() (err error) {
-		n, err = p.file.WriteAt(b, off)
+		n, err = writeAt(p.file, b, off)
 		return err
 	})
 	p.mu.Lock()

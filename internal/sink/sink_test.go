@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,7 @@ func wantNames(t *testing.T, folder string, want ...string) {
 	for _, e := range entries {
 		got = append(got, e.Name())
 	}
+	slices.Sort(want)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("names in the folder (-want +got):\n%s", d)
 	}

@@ -54,8 +54,8 @@ func verify(ctx context.Context, f *os.File, t Target, size int64, digest string
 		return t.fail("read", err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); !strings.EqualFold(got, want) {
-		return t.reject(job.ValidationFailed, "%q has the wrong checksum: expected %s=%s, got %s; the server sent other bytes, or the checksum is of another version",
-			t.Local, algorithm, want, got)
+		return t.reject(job.ValidationFailed, "%q has the wrong checksum: expected %s=%s, got %s=%s; the server sent other bytes, or the checksum is of another version",
+			t.Local, algorithm, want, algorithm, got)
 	}
 	return nil
 }
