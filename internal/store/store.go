@@ -18,6 +18,8 @@ var (
 	ErrNewer = errors.New("the state folder was written by a newer version of ebb")
 	// ErrNotFound means that there is no such record.
 	ErrNotFound = errors.New("not found")
+	// ErrClosed is returned by every method after Close.
+	ErrClosed = errors.New("the state folder is closed")
 )
 
 // Store is one folder of durable state with one owner. All methods may be called
