@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp")
+	"github.com/google/go-cmp/cmp"
+)
 
 func mustSelf(t *testing.T) Actor {
 	t.Helper()

@@ -46,6 +46,9 @@ func play(role, path string) int {
 		held, err = d.DialContext(ctx, "unix", path)
 	case "listen":
 		held, err = Listen(path)
+	case "listen-system-umask":
+		syscall.Umask(0o077)
+		held, err = ListenSystem(path)
 	case "listen-system":
 		held, err = ListenSystem(path)
 	default:

@@ -91,6 +91,9 @@ func TestPeerIsTheOtherProcess(t *testing.T) {
 	path := filepath.Join(shortFolder(t), "ebb.sock")
 	l := mustListen(t, path, Listen)
 	client := start(t, os.Geteuid(), "dial", path)
+	if client.Error != "" {
+		t.Fatal(client.Error)
+	}
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -105,17 +108,24 @@ func TestPeerIsTheOtherProcess(t *testing.T) {
 	if runtime.GOOS == "freebsd" {
 		want.PID = 0
 	}
-	if diff := cmp.Diff(want, actor); diff != "" || client.Error != "" {
-		t.Errorf("client: %q, actor (-want +got):\n%s", client.Error, diff)
+	if diff := cmp.Diff(want, actor); diff != "" {
+		t.Errorf("actor (-want +got):\n%s", diff)
 	}
 }
 
 func TestPeerIsAnotherUser(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	path := filepath.Join(openFolder(t), "ebb", "ebb.sock")
+	parent := openFolder(t)
+	if err := os.Chmod(parent, 0o777|fs.ModeSticky); err != nil { // root's daemon is trusted even there
+		t.Fatal(err)
+	}
+	path := filepath.Join(parent, "ebb", "ebb.sock")
 	l := mustListen(t, path, ListenSystem)
 	client := start(t, nobody, "dial", path)
+	if client.Error != "" {
+		t.Fatal(client.Error)
+	}
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -129,8 +139,8 @@ func TestPeerIsAnotherUser(t *testing.T) {
 	if runtime.GOOS == "freebsd" {
 		want.PID = 0
 	}
-	if diff := cmp.Diff(want, actor); diff != "" || client.Error != "" {
-		t.Errorf("client: %q, actor (-want +got):\n%s", client.Error, diff)
+	if diff := cmp.Diff(want, actor); diff != "" {
+		t.Errorf("actor (-want +got):\n%s", diff)
 	}
 }
 
@@ -204,6 +214,37 @@ func TestLivingSocketIsNotReplaced(t *testing.T) {
 		t.Fatalf("Listen = %v, want ErrInUse", err)
 	}
 	oneLine(t, err.Error(), path, "already listening")
+}
+
+// A daemon that has the lock but no socket yet is about to listen.
+func TestStartingDaemonKeepsThePath(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(shortFolder(t), "ebb.sock")
+	lock, err := takeLock(path + ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); !errors.Is(err, ErrInUse) {
+		t.Errorf("Listen = %v, want ErrInUse", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustListen(t, path, Listen)
+}
+
+// A system daemon started with a tight umask can be reached all the same.
+func TestUmaskDoesNotCount(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(shortFolder(t), "ebb", "ebb.sock")
+	if daemon := start(t, os.Geteuid(), "listen-system-umask", path); daemon.Error != "" {
+		t.Fatal(daemon.Error)
+	}
+	for path, want := range map[string]fs.FileMode{filepath.Dir(path): 0o755, path: 0o666} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want mode %v", path, info.Mode(), err, want)
+		}
+	}
 }
 
 func TestOneOfManyProcessesListens(t *testing.T) {
