@@ -1,0 +1,237 @@
+package sched
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// A scene is what Plan is asked about.
+type scene struct {
+	now    time.Time
+	jobs   []Candidate
+	facts  Facts
+	limits Limits
+}
+
+func (s scene) plan() Decision { return Plan(s.now, s.jobs, s.facts, s.limits) }
+
+// drawScene draws few different times, so that ties and turns that just end are common.
+func drawScene(t *rapid.T) scene {
+	s := scene{
+		now:    at(300),
+		limits: Limits{Background: rapid.IntRange(0, 4).Draw(t, "background"), Slice: time.Duration(rapid.IntRange(0, 3).Draw(t, "slice")) * 30 * time.Second},
+		facts:  Facts{HostClosed: map[string]time.Time{}},
+	}
+	hosts := []string{"", "a:80", "b:443", "c:443"}
+	for _, h := range hosts[2:] {
+		s.facts.HostClosed[h] = at(rapid.IntRange(0, 600).Draw(t, "closed until"))
+	}
+	times := rapid.SampledFrom([]time.Time{{}, at(0), at(100), at(210), at(239), at(240), at(241), at(300)})
+	n := rapid.IntRange(0, 12).Draw(t, "jobs")
+	for i := range n {
+		s.jobs = append(s.jobs, Candidate{
+			ID: job.ID(fmt.Sprint("job", i)), Seq: uint64(i),
+			Priority: rapid.SampledFrom(job.Priorities()).Draw(t, "priority"),
+			Host:     rapid.SampledFrom(hosts).Draw(t, "host"),
+			Running:  rapid.Bool().Draw(t, "running"),
+			Since:    rapid.SampledFrom([]time.Time{at(0), at(100), at(239), at(240), at(241), at(300)}).Draw(t, "since"),
+			LastRan:  times.Draw(t, "last ran"),
+		})
+	}
+	s.jobs = rapid.Permutation(s.jobs).Draw(t, "order")
+	return s
+}
+
+// apply is what the engine does with a decision.
+func (s scene) apply(d Decision) scene {
+	s.jobs = slices.Clone(s.jobs)
+	for i := range s.jobs {
+		c := &s.jobs[i]
+		switch place := slices.Index(d.Run, c.ID); {
+		case place >= 0 && !c.Running:
+			c.Running, c.Since = true, s.now.Add(time.Duration(place))
+		case place < 0 && c.Running:
+			c.Running, c.LastRan = false, s.now
+		}
+	}
+	return s
+}
+
+func set(ids []job.ID) []job.ID { return slices.Sorted(slices.Values(ids)) }
+
+// naive picks the background jobs one slot at a time, by comparing all that are left, and
+// finds the end of turns by counting them.
+func naive(s scene) []job.ID {
+	limits := s.limits.withDefaults()
+	left := map[job.ID]Candidate{}
+	var run []job.ID
+	for _, c := range s.jobs {
+		switch {
+		case s.facts.HostClosed[c.Host].After(s.now):
+		case c.Priority == job.Foreground:
+			run = append(run, c.ID)
+		default:
+			left[c.ID] = c
+		}
+	}
+	// waitsSince is when a job began to wait for a turn, or is about to begin another one.
+	waitsSince := func(c Candidate) (since time.Time, inTurn bool) {
+		if !c.Running {
+			return c.LastRan, false
+		}
+		turn := c.Since
+		for !turn.Add(limits.Slice).After(s.now) {
+			turn = turn.Add(limits.Slice)
+		}
+		return turn, turn.Equal(c.Since)
+	}
+	before := func(a, b Candidate) bool {
+		sinceA, inTurnA := waitsSince(a)
+		sinceB, inTurnB := waitsSince(b)
+		switch {
+		case a.Priority != b.Priority:
+			return a.Priority < b.Priority
+		case inTurnA != inTurnB:
+			return inTurnA
+		case !sinceA.Equal(sinceB):
+			return sinceA.Before(sinceB)
+		case !a.Since.Equal(b.Since):
+			return a.Since.Before(b.Since)
+		}
+		return a.Seq < b.Seq
+	}
+	for range limits.Background {
+		var best *Candidate
+		for _, c := range left {
+			if best == nil || before(c, *best) {
+				best = &c
+			}
+		}
+		if best == nil {
+			break
+		}
+		run = append(run, best.ID)
+		delete(left, best.ID)
+	}
+	return run
+}
+
+func TestPlanAsNaivePlan(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t)
+		if got, want := set(s.plan().Run), set(naive(s)); !slices.Equal(got, want) {
+			t.Fatalf("runs %v, the naive plan %v", got, want)
+		}
+	})
+}
+
+func TestPlanIsStableUntilAgain(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t)
+		first := s.plan()
+		if !first.Again.IsZero() && !first.Again.After(s.now) {
+			t.Fatalf("Again is %v, not later than now", first.Again)
+		}
+		s = s.apply(first)
+		for _, later := range []time.Duration{0, 1, time.Second, 29 * time.Second, time.Minute, 5 * time.Minute, 48 * time.Hour} {
+			next := s
+			next.now = s.now.Add(later)
+			if !first.Again.IsZero() && !next.now.Before(first.Again) {
+				break
+			}
+			if got, want := set(next.plan().Run), set(first.Run); !slices.Equal(got, want) {
+				t.Fatalf("%v later %v run instead of %v, before Again", later, got, want)
+			}
+		}
+	})
+}
+
+func TestPlanIsStrict(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t)
+		d := s.plan()
+		background, open := 0, 0
+		for _, c := range s.jobs {
+			running := slices.Contains(d.Run, c.ID)
+			closed := s.facts.HostClosed[c.Host].After(s.now)
+			if why := d.Why(c); (why == "") != running {
+				t.Errorf("job %s: running is %v, and why says %q", c.ID, running, why)
+			}
+			switch {
+			case running && closed:
+				t.Errorf("job %s runs though its host is closed", c.ID)
+			case closed:
+				continue
+			case c.Priority == job.Foreground:
+				if !running {
+					t.Errorf("foreground job %s waits", c.ID)
+				}
+				continue
+			}
+			open++
+			if running {
+				background++
+				continue
+			}
+			for _, o := range s.jobs {
+				if slices.Contains(d.Run, o.ID) && o.Priority > c.Priority {
+					t.Errorf("job %s (%v) runs while %s (%v) waits", o.ID, o.Priority, c.ID, c.Priority)
+				}
+			}
+		}
+		if want := min(open, s.limits.withDefaults().Background); background != want {
+			t.Errorf("%d background jobs run, want %d of %d", background, want, open)
+		}
+	})
+}
+
+// TestTurnsAreFair runs equal jobs through simulated hours, with looks that are a little
+// late, so that the ends of turns drift apart and together again.
+func TestTurnsAreFair(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 8).Draw(t, "jobs")
+		slots := rapid.IntRange(1, n-1).Draw(t, "slots")
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		lateness := []time.Duration{0, time.Millisecond, 50 * time.Millisecond}
+		s := scene{now: t0, limits: Limits{Background: slots, Slice: time.Minute}}
+		for i := range n {
+			s.jobs = append(s.jobs, Candidate{ID: job.ID(fmt.Sprint("job", i)), Seq: uint64(i), Priority: job.Normal})
+		}
+		const rounds = 100
+		had := map[job.ID]time.Duration{}
+		end := t0.Add(time.Duration(rounds*n) * time.Minute)
+		for s.now.Before(end) {
+			d := s.plan()
+			if !d.Again.After(s.now) {
+				t.Fatalf("jobs wait, but the next look is at %v, not after %v", d.Again, s.now)
+			}
+			s = s.apply(d)
+			next := d.Again.Add(lateness[random.IntN(len(lateness))])
+			for _, id := range d.Run {
+				had[id] += next.Sub(s.now)
+			}
+			s.now = next
+		}
+		share := time.Duration(rounds*slots) * time.Minute
+		for _, id := range slices.Sorted(maps.Keys(had)) {
+			if off := (had[id] - share).Abs(); off > 8*time.Minute {
+				t.Errorf("%d jobs on %d slots: %s had %v, its share is %v", n, slots, id, had[id], share)
+			}
+		}
+		if len(had) != n {
+			t.Errorf("only %d of %d jobs ever ran", len(had), n)
+		}
+	})
+}

@@ -1,0 +1,186 @@
+// Package sched decides which jobs may run now. It is the one place where priority,
+// turns and closed hosts are weighed; it starts and stops nothing, and reads no clock.
+//
+// The rules are those of BITS: all foreground jobs run at once; background jobs share a
+// few slots, by default one. A higher priority always goes before a lower one, and
+// jobs of the same priority take turns, so that a large job does not block small ones.
+package sched
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// DefaultSlice is how long a background job runs before another of the same priority
+// gets its turn. BITS does not say how long its own slices are.
+const DefaultSlice = time.Minute
+
+// Candidate is a job that waits for nothing but a slot, or that has one
+// ([job.Job.Runnable]). Jobs in any other state are not handed in.
+type Candidate struct {
+	ID       job.ID
+	Seq      uint64 // order of submission; breaks ties
+	Priority job.Priority
+	// Host is where the job's next request goes, as host:port; "" when it needs none, such as
+	// when all its files are already under way.
+	Host string
+	// Running says that the last plan let it run.
+	Running bool
+	// Since is when its turn began, for a job that is not running its last one. Jobs that began
+	// together keep their order in the next round if their times are a nanosecond apart, in the
+	// order of Decision.Run.
+	Since time.Time
+	// LastRan is when a job that is not running began to wait: the end of its last turn. Zero
+	// goes before all others.
+	LastRan time.Time
+}
+
+// Facts are what the world outside has to say.
+type Facts struct {
+	// Paused is why nothing may run at all; "" when jobs may.
+	Paused string
+	// HostClosed says until when a host:port wants no requests (Retry-After).
+	HostClosed map[string]time.Time
+}
+
+// Limits are what the administrator has to say. The zero value stands for the defaults.
+type Limits struct {
+	Background int           // background jobs that run at once; 0 is 1, as in BITS
+	Slice      time.Duration // length of a turn; 0 is DefaultSlice
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Background <= 0 {
+		l.Background = 1
+	}
+	if l.Slice <= 0 {
+		l.Slice = DefaultSlice
+	}
+	return l
+}
+
+// Decision is a plan: what runs, and until when that holds.
+type Decision struct {
+	// Run are the jobs that may run, the more important ones first. All others must not.
+	Run []job.ID
+	// Again is when the plan changes although no job and no fact does; zero for never. It is
+	// later than the now of the plan.
+	Again time.Time
+
+	now        time.Time
+	facts      Facts
+	limits     Limits
+	foreground int    // how many of Run are foreground jobs
+	open       [4]int // candidates whose host is open, by priority
+}
+
+// Plan decides which of the jobs may run at now. As long as neither jobs nor facts
+// change, planning again before Again gives the same jobs. It takes O(n log n) and
+// may be called on every change; jobs, in any order, is left alone.
+func Plan(now time.Time, jobs []Candidate, facts Facts, limits Limits) Decision {
+	d := Decision{now: now, facts: facts, limits: limits.withDefaults()}
+	if facts.Paused != "" {
+		return d
+	}
+	line := d.lineUp(jobs)
+	slices.SortFunc(line, turn.compare)
+
+	d.foreground = d.open[job.Foreground]
+	chosen := min(len(line), d.foreground+d.limits.Background)
+	d.Run = make([]job.ID, chosen)
+	for i, t := range line[:chosen] {
+		d.Run[i] = jobs[t.index].ID
+	}
+	if chosen < len(line) {
+		d.endTurns(line[d.foreground:chosen], line[chosen].priority)
+	}
+	return d
+}
+
+// turn is a candidate's place in the line.
+type turn struct {
+	priority job.Priority
+	// had tells those apart that had their turn, or wait for it, from those in the middle of it.
+	had bool
+	// age is how long ago a waiting job ran, or how long ago the turn of a running one began. A
+	// turn that ended with nobody else to take over is followed by another one.
+	age   time.Duration
+	began time.Duration // how long ago the turn began, or the last one
+	left  time.Duration // until the turn ends
+	seq   uint64
+	index int // in the candidates
+}
+
+// compare orders the line: who comes first, runs first.
+func (t turn) compare(o turn) int {
+	switch {
+	case t.priority != o.priority:
+		return cmp.Compare(t.priority, o.priority)
+	case t.had != o.had && o.had:
+		return -1
+	case t.had != o.had:
+		return +1
+	case t.age != o.age:
+		return cmp.Compare(o.age, t.age)
+	case t.began != o.began:
+		return cmp.Compare(o.began, t.began)
+	}
+	return cmp.Compare(t.seq, o.seq)
+}
+
+// lineUp gives every candidate that could send a request now its place, and notes when
+// the first of the others could.
+func (d *Decision) lineUp(jobs []Candidate) []turn {
+	line := make([]turn, 0, len(jobs))
+	for i := range jobs {
+		c := &jobs[i]
+		if until, closed := d.closed(c.Host); closed {
+			d.again(until)
+			continue
+		}
+		d.open[c.Priority]++
+		line = append(line, d.turn(c, i))
+	}
+	return line
+}
+
+func (d *Decision) turn(c *Candidate, index int) turn {
+	t := turn{priority: c.Priority, seq: c.Seq, index: index}
+	if c.Priority == job.Foreground {
+		return t // takes no turns
+	}
+	t.began = d.now.Sub(c.Since)
+	if c.Running {
+		t.had, t.age = t.began >= d.limits.Slice, t.began%d.limits.Slice
+		t.left = d.limits.Slice - t.age
+	} else {
+		t.had, t.age = true, d.now.Sub(c.LastRan)
+		t.left = d.limits.Slice
+	}
+	return t
+}
+
+// endTurns notes when the first of the running jobs has to make room for one of the
+// same priority that was not chosen.
+func (d *Decision) endTurns(running []turn, contested job.Priority) {
+	for _, t := range running {
+		if t.priority == contested {
+			d.again(d.now.Add(t.left))
+		}
+	}
+}
+
+func (d *Decision) again(at time.Time) {
+	if d.Again.IsZero() || at.Before(d.Again) {
+		d.Again = at
+	}
+}
+
+// closed reports whether a host wants no requests now, and until when.
+func (d *Decision) closed(host string) (until time.Time, closed bool) {
+	until, closed = d.facts.HostClosed[host]
+	return until, closed && until.After(d.now)
+}
