@@ -89,12 +89,10 @@ func (c *certs) sign(t testing.TB, template *x509.Certificate) (certPEM, keyPEM 
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
 }
 
-func (c *certs) config(clientCert bool) *tls.Config {
-	config := &tls.Config{Certificates: []tls.Certificate{c.server}, MinVersion: tls.VersionTLS12}
-	if clientCert {
-		config.ClientAuth = tls.RequireAndVerifyClientCert
-		config.ClientCAs = x509.NewCertPool()
-		config.ClientCAs.AddCert(c.ca)
+func (c *certs) config(clientCert tls.ClientAuthType) *tls.Config {
+	clients := x509.NewCertPool()
+	clients.AddCert(c.ca)
+	return &tls.Config{
+		Certificates: []tls.Certificate{c.server}, MinVersion: tls.VersionTLS12, ClientAuth: clientCert, ClientCAs: clients,
 	}
-	return config
 }

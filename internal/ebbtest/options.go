@@ -2,6 +2,7 @@ package ebbtest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"time"
@@ -57,7 +58,7 @@ type script struct {
 // tlsScript is fixed when the server starts.
 type tlsScript struct {
 	on         bool
-	clientCert bool
+	clientCert tls.ClientAuthType
 	http2      bool
 	expired    bool
 }
@@ -198,7 +199,14 @@ func Handler(h http.Handler) Option { return func(s *script) { s.handler = h } }
 func TLS() Option { return func(s *script) { s.tls.on = true } }
 
 // ClientCert serves https and demands a certificate of its own authority ([Server.ClientCert]). For NewServer only.
-func ClientCert() Option { return func(s *script) { s.tls.on, s.tls.clientCert = true, true } }
+func ClientCert() Option {
+	return func(s *script) { s.tls.on, s.tls.clientCert = true, tls.RequireAndVerifyClientCert }
+}
+
+// AskClientCert serves https and asks for a certificate, but takes any or none. For NewServer only.
+func AskClientCert() Option {
+	return func(s *script) { s.tls.on, s.tls.clientCert = true, tls.RequestClientCert }
+}
 
 // HTTP2Only serves https and refuses HTTP/1.1 in the handshake. For NewServer only.
 func HTTP2Only() Option { return func(s *script) { s.tls.on, s.tls.http2 = true, true } }

@@ -80,10 +80,8 @@ func certificate(err error) (job.Code, job.Class, string) {
 
 // timeout knows at which stage nothing came.
 func timeout(err error) (job.Code, job.Class, string) {
-	var n net.Error
-	timedOut := (errors.As(err, &n) && n.Timeout()) || errors.Is(err, errnoTimedOut)
 	switch text := oneLine(err); {
-	case !timedOut:
+	case !isTimeout(err):
 		return 0, 0, ""
 	case isDNS(err):
 		return job.NameNotResolved, job.Transient, "the name server did not answer in time (connect timeout)"
@@ -163,6 +161,17 @@ func refusesHTTP1(resp *http.Response, err error) bool {
 		return true
 	}
 	return false
+}
+
+// isTimeout looks through OpError, which does not see a timeout that is wrapped.
+func isTimeout(err error) bool {
+	var n net.Error
+	for at := err; errors.As(at, &n); at = errors.Unwrap(n) {
+		if n.Timeout() {
+			return true
+		}
+	}
+	return errors.Is(err, errnoTimedOut)
 }
 
 func isDNS(err error) bool {

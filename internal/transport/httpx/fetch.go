@@ -119,10 +119,12 @@ func (f *fetch) follow(from *url.URL, resp *http.Response) (*url.URL, error) {
 	}
 	to, err := resolve(from, location)
 	switch {
-	case err != nil || to.Hostname() == "":
+	case err != nil:
 		return nil, redirectError(resp, from, "its Location is not a URL")
 	case to.Scheme != "http" && to.Scheme != "https":
-		return nil, redirectError(resp, from, fmt.Sprintf("%s: URLs are not followed", to.Scheme))
+		return nil, redirectError(resp, from, fmt.Sprintf("%.20s: URLs are not followed", to.Scheme))
+	case to.Hostname() == "":
+		return nil, redirectError(resp, from, "its Location names no host")
 	case from.Scheme == "https" && to.Scheme == "http" && !f.source.Network.AllowDowngrade:
 		e := redirectError(resp, from, "it leads from https to http, where anybody could change the file; allow the downgrade if you trust the way")
 		e.Class = job.NeedsAction

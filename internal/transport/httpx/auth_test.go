@@ -1,0 +1,143 @@
+package httpx
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "wonder:land"))
+	credential := func(scheme, user, password string) transport.Credential {
+		return transport.Credential{Target: "server", Scheme: scheme, User: user, Password: password}
+	}
+	tests := []struct {
+		name    string
+		given   []transport.Credential
+		works   bool
+		refused string
+	}{
+		{"basic", []transport.Credential{credential("basic", "alice", "wonder:land")}, true, ""},
+		{"any", []transport.Credential{credential("any", "alice", "wonder:land")}, true, ""},
+		{"basic before any", []transport.Credential{credential("any", "x", "y"), credential("basic", "alice", "wonder:land")}, true, ""},
+		{"wrong", []transport.Credential{credential("basic", "alice", "x")}, false, "basic"},
+		{"another scheme", []transport.Credential{credential("digest", "alice", "wonder:land")}, false, ""},
+		{"for the proxy", []transport.Credential{{Target: "proxy", Scheme: "basic", User: "alice", Password: "wonder:land"}}, false, ""},
+		{"none", nil, false, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := download(t, transport.Source{URL: srv.URL, Credentials: tt.given}, 0, job.Validator{})
+			if tt.works {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			e := asJobError(t, err)
+			if e.Code != job.HTTPStatus(401) || e.Class != job.NeedsAction || e.Refused != tt.refused || !cmp.Equal(e.Schemes, []string{"basic"}) {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+// TestRefusedOnceIsNotForever: the owner may repair the password at the server and resume.
+func TestRefusedOnceIsNotForever(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "old"))
+	src := transport.Source{URL: srv.URL, Credentials: []transport.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "new"}}}
+	d := newDownloader(t)
+	_, _, err := d.Open(t.Context(), src, 0, job.Validator{})
+	if e := asJobError(t, err); e.Refused != "basic" {
+		t.Errorf("%+v", e)
+	}
+	srv.Set(ebbtest.BasicAuth("alice", "new"))
+	body, _, err := d.Open(t.Context(), src, 0, job.Validator{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = body.Close()
+}
+
+// TestAuthorizationHeader: who brings the field is not helped.
+func TestAuthorizationHeader(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "wonderland"))
+	src := transport.Source{URL: srv.URL, Headers: []transport.Header{{Name: "Authorization", Value: "Basic YWxpY2U6d29uZGVybGFuZA=="}}}
+	if _, _, err := download(t, src, 0, job.Validator{}); err != nil {
+		t.Error(err)
+	}
+	src.Headers[0].Value = "Basic d3Jvbmc6d3Jvbmc="
+	_, _, err := download(t, src, 0, job.Validator{})
+	if e := asJobError(t, err); e.Class != job.NeedsAction || !cmp.Equal(e.Schemes, []string{"basic"}) || strings.Contains(e.Text, "d3Jv") {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	with := func(c transport.Credential) transport.Source {
+		return transport.Source{URL: "http://a.example", Credentials: []transport.Credential{c}}
+	}
+	network := func(n job.Network) transport.Source {
+		return transport.Source{URL: "http://a.example", Network: n}
+	}
+	header := func(name, value string) transport.Source {
+		return transport.Source{URL: "http://a.example", Headers: []transport.Header{{Name: name, Value: value}}}
+	}
+	const secret = "hunter2"
+	tests := []struct {
+		name string
+		src  transport.Source
+		code job.Code
+		text string
+	}{
+		{"fine", with(transport.Credential{Target: "server", Scheme: "any", User: "a", Password: secret}), job.OK, ""},
+		{"fine IRI", transport.Source{URL: "https://b\u00fccher.example/\u00e9 x?a=%zz"}, job.OK, ""},
+		{"no URL", transport.Source{URL: "x"}, job.InvalidArg, "https://example.com/file"},
+		{"ftp", transport.Source{URL: "ftp://a.example/x"}, job.UnsupportedConfiguration, "ftp"},
+		{"no host", transport.Source{URL: "http:///x"}, job.InvalidArg, "URL"},
+		{"bad host", transport.Source{URL: "http://\u2000x.example/"}, job.InvalidArg, ""},
+		{"ntlm", with(transport.Credential{Target: "server", Scheme: "ntlm", User: "a", Password: secret}), job.NotImplemented, "ntlm authentication is not supported yet"},
+		{"negotiate", with(transport.Credential{Target: "proxy", Scheme: "negotiate", Implicit: true}), job.NotImplemented, "not supported yet"},
+		{"passport", with(transport.Credential{Target: "server", Scheme: "passport", User: "a", Password: secret}), job.NotImplemented, "not supported yet"},
+		{"implicit any", with(transport.Credential{Target: "server", Scheme: "any", Implicit: true}), job.NotImplemented, "not supported yet"},
+		{"unknown scheme", with(transport.Credential{Target: "server", Scheme: "magic"}), job.InvalidAuthScheme, "magic"},
+		{"unknown target", with(transport.Credential{Target: "moon", Scheme: "basic"}), job.InvalidAuthTarget, "moon"},
+		{"colon", with(transport.Credential{Target: "server", Scheme: "basic", User: "a:b", Password: secret}), job.InvalidCredentials, "colon"},
+		{"colon in any", with(transport.Credential{Target: "server", Scheme: "any", User: "a:b", Password: secret}), job.OK, ""},
+		{"control character", with(transport.Credential{Target: "proxy", Scheme: "digest", User: "a\x00", Password: secret}), job.InvalidCredentials, "control"},
+		{"CA", network(job.Network{CACert: "hello"}), job.InvalidArg, "--cacert"},
+		{"client certificate", transport.Source{URL: "https://a.example", ClientCert: []byte(secret)}, job.InvalidArg, "--cert"},
+		{"proxy", network(job.Network{Proxy: "://"}), job.InvalidProxyInfo, "proxy"},
+		{"proxy scheme", network(job.Network{Proxy: "ftp://p.example"}), job.InvalidProxyInfo, "ftp"},
+		{"header name", header("a b", "c"), job.InvalidArg, "a b"},
+		{"header value", header("A", "c\r\nX: y"), job.InvalidArg, "control"},
+		{"reserved header", header("range", "bytes=1-"), job.InvalidArg, "Range"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := Check(tt.src)
+			if tt.code == job.OK {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			e := asJobError(t, err)
+			if e.Code != tt.code || e.Class != job.Fatal || !strings.Contains(e.Text, tt.text) || strings.Contains(fmt.Sprintf("%+v", e), secret) {
+				t.Errorf("code %v, class %v, text %q", e.Code, e.Class, e.Text)
+			}
+		})
+	}
+}
