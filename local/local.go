@@ -10,26 +10,16 @@ package local
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net/http"
-	"time"
 
 	"github.com/ebb-transfer/ebb"
-	"github.com/ebb-transfer/ebb/internal/api"
 	"github.com/ebb-transfer/ebb/internal/daemon"
-	"github.com/ebb-transfer/ebb/internal/ipc"
-	"github.com/ebb-transfer/ebb/internal/version"
 )
 
 // Service is a service in this program, and its client.
 type Service struct {
 	*ebb.Client
-	stop func()
-	done chan struct{} // closed when the engine has stopped
-	err  error         // of the engine; set before done is closed
-	srv  *http.Server
-	svc  *daemon.Service
+	embedded *daemon.Embedded
 }
 
 // Option changes how a service is opened.
@@ -48,33 +38,19 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Service, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	svc, err := daemon.Open(ctx, dir, version.String(), o.log)
+	embedded, err := daemon.Embed(ctx, dir, o.log)
 	if err != nil {
 		return nil, err
 	}
-	l, dial, err := ipc.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, svc.Close())
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	s := &Service{Client: ebb.NewClient(dial), stop: cancel, done: make(chan struct{}), svc: svc}
-	s.srv = &http.Server{
-		Handler:           api.New(api.Config{Engine: svc.Engine, Version: version.String()}),
-		ConnContext:       ipc.ConnContext,
-		ReadHeaderTimeout: 30 * time.Second,
-	}
-	go func() { _ = s.srv.Serve(l) }() // ends with Close
-	go func() {                        // ends with ctx
-		defer close(s.done)
-		s.err = svc.Run(ctx)
-	}()
-	return s, nil
+	return &Service{ebb.NewClient(embedded.Dial), embedded}, nil
 }
 
 // Close stops the transfers, stores how far they got and releases the folder.
 func (s *Service) Close() error {
-	s.stop()
-	<-s.done
 	s.Client.Close()
-	return errors.Join(s.err, s.srv.Close(), s.svc.Close())
+	return s.embedded.Close()
 }
+
+// StateDir is the user's state folder, the one the daemon uses: EBB_STATE_DIR, else the
+// system's convention.
+func StateDir() (string, error) { return daemon.StateDir() }

@@ -17,12 +17,12 @@ import (
 	"github.com/ebb-transfer/ebb/internal/api"
 	"github.com/ebb-transfer/ebb/internal/ipc"
 	"github.com/ebb-transfer/ebb/internal/store"
+	"github.com/ebb-transfer/ebb/internal/version"
 )
 
 // Config is how a daemon runs.
 type Config struct {
-	Version string
-	System  bool // one daemon for all users, with the machine's folders
+	System bool // one daemon for all users, with the machine's folders
 	// Auto is for a daemon that another command started because it needed one: it logs to a file in the
 	// state folder, gives way when another was quicker, and ends when it has had nothing to do for
 	// a while.
@@ -48,10 +48,10 @@ func Run(ctx context.Context, cfg Config) error {
 		if err != nil {
 			return err
 		}
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
-	svc, err := Open(ctx, places.dir, cfg.Version, cfg.Log)
+	svc, err := Open(ctx, places.dir, version.String(), cfg.Log)
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
 		return nil // another command was quicker; its daemon serves us both
 	}
@@ -88,7 +88,7 @@ func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service
 	idle := newIdle()
 	srv := &http.Server{
 		Handler: api.New(api.Config{
-			Engine: svc.Engine, Version: cfg.Version, Stop: stop,
+			Engine: svc.Engine, Version: version.String(), Stop: stop,
 			Status: func() api.Daemon {
 				return api.Daemon{PID: os.Getpid(), StateDir: at.dir, Socket: at.socket, Started: started.Format(time.RFC3339)}
 			},
@@ -109,7 +109,7 @@ func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service
 	if cfg.Auto {
 		wg.Go(func() { idle.watch(ctx, cfg, svc.Engine, stop) })
 	}
-	cfg.Log.Info("ready", "version", cfg.Version, "socket", at.socket, "state", at.dir)
+	cfg.Log.Info("ready", "version", version.String(), "socket", at.socket, "state", at.dir)
 	err = svc.Run(ctx)
 	stop()
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)

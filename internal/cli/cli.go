@@ -1,0 +1,136 @@
+// Package cli is the command line: flags become calls of package ebb, and what comes back
+// becomes text for a person or JSON for a script. It reaches the service only through package ebb
+// (or package local, for --standalone).
+//
+// One file per command or family of commands; flags.go are the flags that make a job, progress.go the
+// bars, output.go tables and JSON, exit.go the exit codes.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/local"
+)
+
+// Program is what a command line runs with.
+type Program struct {
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Version        string
+	Daemon         func(context.Context, DaemonOptions) error // runs the service until it ends
+}
+
+// DaemonOptions are the flags of `ebb daemon`.
+type DaemonOptions struct {
+	System, Auto bool
+	IdleExit     time.Duration
+	Log          *slog.Logger
+}
+
+// app is one run of the program.
+type app struct {
+	Program
+	json       bool
+	standalone bool
+	system     bool
+}
+
+// Main runs one command and returns its exit code.
+func Main(ctx context.Context, p Program) int {
+	a := &app{Program: p}
+	root := a.root()
+	root.SetArgs(p.Args)
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ebb",
+		Short: "Transfer files in the background, with the bandwidth nobody else wants",
+		Long: `ebb downloads files in the background: it survives crashes, reboots and network
+changes, answers the authentication a server or proxy asks for, and gives files their
+names only when they are whole.`,
+		Example: `  ebb get https://example.com/image.iso
+  ebb get --detach -d /srv/mirror https://example.com/a.tar https://example.com/b.tar
+  ebb list
+  ebb why 3f2a`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       a.Version,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%v", err) })
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line")
+	root.PersistentFlags().BoolVar(&a.standalone, "standalone", false, "run the transfers in this process, without a daemon")
+	root.PersistentFlags().BoolVar(&a.system, "system", false, "talk to the machine's service instead of your own")
+	root.AddCommand(
+		a.get(), a.create(), a.addFile(), a.attach(),
+		a.list(), a.show(), a.why(), a.watch(), a.events(),
+		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
+		a.set(), a.credentials(),
+		a.daemon(), a.doctor(), a.version(),
+	)
+	return root
+}
+
+// session is a connection to a service, and how to let go of it.
+type session struct {
+	*ebb.Client
+	close func() error
+}
+
+// connect returns the service: the daemon, started when there is none, or with --standalone this
+// process. A daemon is not started only to be asked: see peek.
+func (a *app) connect(ctx context.Context) (*session, error) {
+	if a.standalone {
+		dir, err := local.StateDir()
+		if err != nil {
+			return nil, err
+		}
+		svc, err := local.Open(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		return &session{svc.Client, svc.Close}, nil
+	}
+	options := ebb.Options{System: a.system}
+	if !a.system {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		options.Start = []string{self, "daemon", "--auto"}
+	}
+	client, err := ebb.Dial(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return &session{client, func() error { client.Close(); return nil }}, nil
+}
+
+// with runs f with a service.
+func (a *app) with(ctx context.Context, f func(*session) error) (err error) {
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return f(s)
+}
+
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.Stdout, format, args...) }
+
+// notef tells a person something that is not the result.
+func (a *app) notef(format string, args ...any) { fmt.Fprintf(a.Stderr, "ebb: "+format+"\n", args...) }

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ebb-transfer/ebb"
+)
+
+func (a *app) daemon() *cobra.Command {
+	var o DaemonOptions
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: "Run the service in the foreground; other commands start it by themselves",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.System = a.system
+			o.Log = slog.New(slog.NewTextHandler(a.Stderr, nil))
+			return a.Daemon(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.Auto, "auto", false, "log to a file, and end when there has been nothing to do for a while")
+	cmd.Flags().DurationVar(&o.IdleExit, "idle-exit", time.Minute, "with --auto: how long that while is")
+	cmd.AddCommand(a.daemonStop(), a.daemonStatus())
+	return cmd
+}
+
+// peek connects to the service only if it runs.
+func (a *app) peek(cmd *cobra.Command) (*ebb.Client, error) {
+	return ebb.Dial(cmd.Context(), ebb.Options{System: a.system})
+}
+
+func (a *app) daemonStop() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stop",
+		Short: "End the daemon; its jobs go on when it starts again",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.peek(cmd)
+			if errors.Is(err, ebb.ErrUnavailable) {
+				a.notef("the daemon is not running")
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			if err := client.Stop(cmd.Context()); err != nil {
+				return err
+			}
+			for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+				if _, err := client.Status(cmd.Context()); errors.Is(err, ebb.ErrUnavailable) {
+					return nil
+				}
+			}
+			return errors.New("the daemon was asked to stop but still runs; see its log in the state folder")
+		},
+	}
+}
+
+func (a *app) daemonStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say whether the daemon runs, and since when",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.peek(cmd)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			st, err := client.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.printJSON(st)
+				return nil
+			}
+			a.printf("ebb %s, %s/s\n", st.Version, bytesText(st.Rate))
+			if d := st.Daemon; d != nil {
+				a.printf("process %d since %s\nstate in %s\nsocket %s\n", d.PID, d.Started, d.StateDir, d.Socket)
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				a.printJSON(map[string]string{"version": a.Version})
+				return nil
+			}
+			a.printf("ebb %s\n", a.Version)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+func (a *app) list() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List jobs",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *session) error { return a.listJobs(cmd.Context(), s, all) })
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "jobs that are completed or cancelled as well")
+	return cmd
+}
+
+func (a *app) listJobs(ctx context.Context, s *session, all bool) error {
+	table := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	rows := 0
+	for j, err := range s.Jobs(ctx, all) {
+		if err != nil {
+			return err
+		}
+		if a.json {
+			a.printJSON(j.Snapshot)
+			continue
+		}
+		if rows == 0 {
+			fmt.Fprintln(table, "ID\tSTATE\tPRIORITY\tFILES\tPROGRESS\tNAME")
+		}
+		rows++
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", shortID(j.ID), stateText(j.Snapshot), j.Priority,
+			j.Totals.FilesDone, j.Totals.Files, progressText(j.Snapshot), nameText(j.Snapshot))
+	}
+	if rows == 0 && !a.json {
+		a.notef("there are no jobs; begin with: ebb get URL")
+	}
+	return table.Flush()
+}
+
+func (a *app) show() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a job and its files",
+		Args:  exactly(1, "ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.with(cmd.Context(), func(s *session) error {
+				j, err := s.Job(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return a.showJob(cmd.Context(), j)
+			})
+		},
+	}
+}
+
+func (a *app) showJob(ctx context.Context, j *jobRef) error {
+	files := []job.FileSnapshot{}
+	for f, err := range j.Files(ctx) {
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+	}
+	if a.json {
+		a.printJSON(struct {
+			job.Snapshot
+			Files []job.FileSnapshot `json:"files"`
+		}{j.Snapshot, files})
+		return nil
+	}
+	table := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
+	for _, row := range jobRows(j.Snapshot) {
+		if row[1] != "" {
+			fmt.Fprintf(table, "%s:\t%s\n", row[0], row[1])
+		}
+	}
+	for _, f := range files {
+		fmt.Fprintf(table, "file %d:\t%s\n\t← %s\n\t%s\n", f.ID, f.Local, f.URL, fileText(f))
+	}
+	return table.Flush()
+}
+
+func jobRows(s job.Snapshot) [][2]string {
+	rows := [][2]string{
+		{"id", string(s.ID)}, {"name", s.Name}, {"description", s.Description}, {"owner", s.Owner},
+		{"state", stateText(s)}, {"why", s.Waits}, {"priority", s.Priority.String()},
+		{"progress", progressText(s)}, {"files", fmt.Sprintf("%d of %d", s.Totals.FilesDone, s.Totals.Files)},
+	}
+	if s.Rate > 0 {
+		rows = append(rows, [2]string{"rate", bytesText(s.Rate) + "/s"})
+	}
+	if e := s.Error; e != nil {
+		rows = append(rows, [2]string{"error", e.Error()},
+			[2]string{"error code", fmt.Sprintf("%s (%s) in %s", e.Code.Hex(), e.Code, strings.ReplaceAll(e.Context.String(), "_", " "))})
+	}
+	if len(s.Credentials) > 0 {
+		var pairs []string
+		for _, c := range s.Credentials {
+			pairs = append(pairs, c.Target+"/"+c.Scheme)
+		}
+		rows = append(rows, [2]string{"credentials", strings.Join(pairs, ", ")})
+	}
+	if len(s.HeaderNames) > 0 {
+		rows = append(rows, [2]string{"headers", strings.Join(s.HeaderNames, ", ")})
+	}
+	if s.Limit > 0 {
+		rows = append(rows, [2]string{"limit", bytesText(s.Limit) + "/s"})
+	}
+	rows = append(rows, [2]string{"errors so far", fmt.Sprint(s.ErrorCount)}, [2]string{"created", timeText(s.Created)}, [2]string{"modified", timeText(s.Modified)})
+	if !s.Finished.IsZero() {
+		rows = append(rows, [2]string{"transferred", timeText(s.Finished)})
+	}
+	return rows
+}
+
+func fileText(f job.FileSnapshot) string {
+	switch {
+	case f.Done:
+		return bytesText(f.Size) + ", whole"
+	case f.Size < 0:
+		return bytesText(f.Transferred) + " of unknown size"
+	}
+	return bytesText(f.Transferred) + " of " + bytesText(f.Size)
+}
+
+func (a *app) why() *cobra.Command {
+	return &cobra.Command{
+		Use:   "why ID",
+		Short: "Say in one sentence why a job does not move",
+		Args:  exactly(1, "ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.with(cmd.Context(), func(s *session) error {
+				j, err := s.Job(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				reason := whyText(j.Snapshot)
+				if a.json {
+					a.printJSON(map[string]any{"id": j.ID, "state": j.State, "why": reason})
+					return nil
+				}
+				a.printf("job %s: %s\n", shortID(j.ID), reason)
+				return nil
+			})
+		},
+	}
+}
+
+func whyText(s job.Snapshot) string {
+	switch {
+	case s.Waits != "":
+		return s.Waits
+	case s.State == job.Transferring:
+		return "it moves, at " + bytesText(s.Rate) + "/s"
+	case s.State == job.Connecting:
+		return "it is asking the server"
+	case s.Error != nil:
+		return fmt.Sprintf("it is %s: %s", stateText(s), s.Error.Error())
+	}
+	return "it is " + stateText(s)
+}
