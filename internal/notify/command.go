@@ -118,12 +118,14 @@ func environment(names ...string) (env []string) {
 	return env
 }
 
-// folder is where a command starts: at home, or at the root when that is not there.
+// folder is where a command starts: at home, or at the root when that cannot be entered, as for
+// a service that the system keeps out of the homes.
 func folder(home, program string) string {
-	if info, err := os.Stat(home); err == nil && info.IsDir() {
+	const separator = string(filepath.Separator)
+	if _, err := os.Stat(home + separator + "."); home != "" && err == nil { // "." is found only in a folder that can be entered
 		return home
 	}
-	return filepath.VolumeName(program) + string(filepath.Separator)
+	return filepath.VolumeName(program) + separator
 }
 
 // tail keeps the end of what is written to it.
