@@ -56,6 +56,7 @@ func (t *tunneler) DialContext(ctx context.Context, network, addr string) (net.C
 		case err != nil && !fresh && ctx.Err() == nil:
 			conn.Close() // the proxy hung up between the legs without a word
 			conn = nil
+			x.reconnect()
 			continue
 		case err != nil:
 			conn.Close()
@@ -69,6 +70,7 @@ func (t *tunneler) DialContext(ctx context.Context, network, addr string) (net.C
 		if !t.drain(ctx, conn, resp) {
 			conn.Close()
 			conn = nil
+			x.reconnect()
 		}
 		if err := x.challenged(ctx, m, resp); err != nil {
 			if conn != nil {

@@ -12,6 +12,10 @@ type exchange struct {
 	authority *authority
 	fields    fields
 	exposed   bool // a secret sent as it is could be read on the way, and may not be
+	// bind moves the request to a lane, if the connection is to be authenticated; it returns the same one
+	// each time. It is nil where the exchange has the connection to itself already.
+	bind func(Scheme) *lane
+	own  session // for a scheme bound to its connection, where bind is nil
 
 	choice choice
 	space  *space // being answered; nil before the first answer
@@ -56,11 +60,31 @@ func (x *exchange) prepare(ctx context.Context, m message) error {
 	}
 	x.trying, x.space, x.ahead = trying, s, true
 	x.choice = choice{name: s.name, scheme: s.scheme}
-	if x.answer, err = s.session.answer(ctx, m, nil); err != nil || x.answer == nil {
+	if x.answer, err = x.session(s).answer(ctx, m, nil); err != nil || x.answer == nil {
 		x.release()
 		x.space = nil
 	}
 	return err
+}
+
+// session returns the one to answer with in s.
+func (x *exchange) session(s *space) session {
+	switch {
+	case !s.scheme.traits().connection:
+		return s.session
+	case x.bind != nil:
+		return x.bind(s.name).session(s)
+	case x.own == nil:
+		x.own = s.scheme.session()
+	}
+	return x.own
+}
+
+// reconnect forgets what was begun on a connection that is gone.
+func (x *exchange) reconnect() {
+	if x.own != nil {
+		x.own, x.answer = nil, nil
+	}
 }
 
 // unasked returns the space of a scheme that does not wait for a challenge.
@@ -162,7 +186,7 @@ func (x *exchange) first(ctx context.Context, m message, usable []choice) error 
 				return err
 			}
 		}
-		a, err := s.session.answer(ctx, m, &c.challenge)
+		a, err := x.session(s).answer(ctx, m, &c.challenge)
 		if err == nil {
 			x.answer = a
 			x.legs++

@@ -23,13 +23,19 @@ const (
 type route struct {
 	way   way
 	proxy string // its origin; "" without one
+
+	// origin and identity are set where a connection is authenticated, not a request: it is then good for
+	// one identity at one origin.
+	origin   string
+	identity Scheme // a Transport has one identity for each scheme
 }
 
-// pools keeps one http.Transport for each route.
+// pools keeps one http.Transport for each route, and for each connection that is authenticated.
 type pools struct {
 	base       *http.Transport
-	mu         sync.Mutex // guards transports
+	mu         sync.Mutex // guards transports and lanes
 	transports map[route]*http.Transport
+	lanes      map[route][]*lane // those that serve no request now
 }
 
 // get returns the pool for r, made by build at its first use.
@@ -50,14 +56,19 @@ func (p *pools) closeIdle() {
 	for _, t := range p.transports {
 		t.CloseIdleConnections()
 	}
+	for _, free := range p.lanes {
+		for _, l := range free {
+			l.transport.CloseIdleConnections()
+		}
+	}
 }
 
 // build makes the http.Transport for one way through proxy, which is nil for direct.
-func (t *Transport) build(w way, proxy *url.URL) *http.Transport {
+func (t *Transport) build(w way, proxy *url.URL, protocols *http.Protocols) *http.Transport {
 	base := t.pools.base
 	pool := base.Clone()
-	pool.Proxy = nil
-	toServer := &tlsDialer{base.DialContext, t.serverTLS(), base.TLSHandshakeTimeout}
+	pool.Proxy, pool.Protocols = nil, protocols
+	toServer := &tlsDialer{base.DialContext, t.serverTLS(protocols), base.TLSHandshakeTimeout}
 	pool.DialTLSContext = toServer.DialContext
 	if w == direct {
 		return pool
@@ -93,10 +104,10 @@ func (t *Transport) build(w way, proxy *url.URL) *http.Transport {
 	return pool
 }
 
-func (t *Transport) serverTLS() *tls.Config {
+func (t *Transport) serverTLS(protocols *http.Protocols) *tls.Config {
 	config := t.pools.base.TLSClientConfig.Clone()
 	config.NextProtos = []string{"http/1.1"}
-	if t.pools.base.Protocols.HTTP2() {
+	if protocols.HTTP2() {
 		config.NextProtos = []string{"h2", "http/1.1"}
 	}
 	return config

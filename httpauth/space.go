@@ -32,7 +32,10 @@ func (a *authority) space(name Scheme, realm string) *space {
 	}
 	s := &space{
 		name: name, realm: realm, scheme: a.schemes[name],
-		session: a.schemes[name].session(), turn: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1),
+	}
+	if !s.scheme.traits().connection {
+		s.session = s.scheme.session()
 	}
 	a.spaces = append(a.spaces, s)
 	return s
@@ -66,7 +69,7 @@ type space struct {
 	name    Scheme
 	realm   string
 	scheme  scheme
-	session session
+	session session // shared by all requests; nil where each connection has its own
 
 	// turn is held by the one request that tries credentials nobody has tried yet. The others wait for its
 	// outcome, so that a wrong password is sent once and not once for each of them.

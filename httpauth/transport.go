@@ -37,7 +37,7 @@ func New(cfg Config) (*Transport, error) {
 		return nil, fmt.Errorf("httpauth: %w", err)
 	}
 	t := &Transport{allowCleartext: cfg.AllowCleartext}
-	t.pools = pools{base: base, transports: map[route]*http.Transport{}}
+	t.pools = pools{base: base, transports: map[route]*http.Transport{}, lanes: map[route][]*lane{}}
 	if t.authorities, t.configured, err = cfg.authorities(); err != nil {
 		return nil, fmt.Errorf("httpauth: %w", err)
 	}
@@ -85,9 +85,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // trip is one RoundTrip. It belongs to the goroutine of that call.
 type trip struct {
 	req      *http.Request
-	pool     *http.Transport
-	server   *exchange // nil: the caller authenticates
-	proxy    *exchange // nil: there is none, or CONNECT or SOCKS deals with it
+	pools    *pools
+	pool     *http.Transport // shared
+	lane     *lane           // used instead once it is set
+	server   *exchange       // nil: the caller authenticates
+	proxy    *exchange       // nil: there is none, or CONNECT or SOCKS deals with it
 	toServer message
 	toProxy  message
 	sent     bool
@@ -109,16 +111,24 @@ func (t *Transport) plan(req *http.Request) (*trip, error) {
 	if err != nil {
 		return nil, err
 	}
-	trip := &trip{req: req}
-	trip.pool = t.pools.get(r, func() *http.Transport { return t.build(r.way, proxy) })
+	build := func(p *http.Protocols) *http.Transport { return t.build(r.way, proxy, p) }
+	trip := &trip{req: req, pools: &t.pools}
+	trip.pool = t.pools.get(r, func() *http.Transport { return build(t.pools.base.Protocols) })
+	r.origin = origin
+	bind := func(identity Scheme) *lane {
+		r.identity = identity
+		return trip.bind(r, build)
+	}
 	if err := trip.describe(); err != nil {
 		return nil, err
 	}
 	if req.Header.Get("Authorization") == "" {
 		trip.server = newExchange(t.authority(Server, origin), t.exposedToServer(req.URL, proxy))
+		trip.server.bind = bind
 	}
 	if r.way == forward {
 		trip.proxy = newExchange(t.authority(Proxy, r.proxy), t.exposedToProxy(proxy))
+		trip.proxy.bind = bind
 	}
 	return trip, nil
 }
@@ -141,11 +151,11 @@ func (t *Transport) route(req *http.Request) (route, *url.URL, error) {
 	}
 	switch {
 	case strings.HasPrefix(origin, "socks5:"):
-		return route{socks, origin}, proxy, nil
+		return route{way: socks, proxy: origin}, proxy, nil
 	case req.URL.Scheme == "https":
-		return route{tunnel, origin}, proxy, nil
+		return route{way: tunnel, proxy: origin}, proxy, nil
 	default:
-		return route{forward, origin}, proxy, nil
+		return route{way: forward, proxy: origin}, proxy, nil
 	}
 }
 
@@ -187,6 +197,21 @@ func withoutZone(host string) string {
 	return host
 }
 
+// bind moves the rest of the trip to a lane of r.
+func (t *trip) bind(r route, build func(*http.Protocols) *http.Transport) *lane {
+	if t.lane == nil {
+		t.lane = t.pools.take(r, build)
+	}
+	return t.lane
+}
+
+func (t *trip) send(out *http.Request) (*http.Response, error) {
+	if t.lane != nil {
+		return t.lane.send(out)
+	}
+	return t.pool.RoundTrip(out)
+}
+
 // run sends the request until it is let through or refused.
 func (t *trip) run() (*http.Response, error) {
 	defer t.abandon()
@@ -195,7 +220,7 @@ func (t *trip) run() (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		resp, err := t.pool.RoundTrip(out)
+		resp, err := t.send(out)
 		if err != nil {
 			return nil, err
 		}
@@ -206,6 +231,10 @@ func (t *trip) run() (*http.Response, error) {
 			return nil, err
 		}
 		if !again {
+			if t.lane != nil {
+				resp.Body = newLaneBody(resp.Body, t.pools, t.lane)
+				t.lane = nil
+			}
 			return resp, nil
 		}
 	}
@@ -217,6 +246,9 @@ func (t *trip) abandon() {
 		if x != nil {
 			x.abandon()
 		}
+	}
+	if t.lane != nil {
+		t.pools.put(t.lane)
 	}
 	if !t.sent && t.req.Body != nil {
 		t.req.Body.Close()
