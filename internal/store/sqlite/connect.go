@@ -24,6 +24,7 @@ var pragmas = []string{
 	"fullfsync(1)", // macOS: fsync alone leaves the data in the disk's cache
 	"checkpoint_fullfsync(1)",
 	"foreign_keys(1)",
+	"temp_store(MEMORY)",           // a statement that fails is undone from memory
 	"journal_size_limit(33554432)", // what a huge batch made of the log is given back
 }
 

@@ -9,6 +9,8 @@ import (
 
 // statements are those of the writer, prepared on its connection.
 type statements struct {
+	all []*sql.Stmt // to be closed
+
 	begin, commit, rollback *sql.Stmt
 
 	putJob, putFile *upsert
@@ -53,12 +55,27 @@ const (
 	fileColumns = 3
 )
 
-// prepare makes the statements. They are closed with the connection.
+// close must come before that of the connection: database/sql does not close what was prepared
+// on a single connection, and SQLite keeps its files open for a statement that is left.
+func (s *statements) close() error {
+	var err error
+	for _, stmt := range s.all {
+		err = errors.Join(err, stmt.Close())
+	}
+	return err
+}
+
+// prepare makes the statements.
 func prepare(ctx context.Context, c *sql.Conn) (*statements, error) {
+	var all []*sql.Stmt
 	var failed error
 	stmt := func(text string) *sql.Stmt {
 		s, err := c.PrepareContext(ctx, text)
-		failed = errors.Join(failed, err)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			return nil
+		}
+		all = append(all, s)
 		return s
 	}
 	put := func(insert string, columns int, onConflict string) *upsert {
@@ -96,5 +113,6 @@ func prepare(ctx context.Context, c *sql.Conn) (*statements, error) {
 		delivered:   stmt("UPDATE outbox SET pending = 0 WHERE id = ? AND pending"),
 		undelivered: stmt("UPDATE outbox SET attempts = attempts + 1, next = ? WHERE id = ? AND pending"),
 	}
+	s.all = all
 	return s, failed
 }

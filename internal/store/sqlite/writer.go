@@ -25,13 +25,13 @@ type writer struct {
 // task is one caller's part of a transaction.
 type task struct {
 	rows int
-	// do may be called twice: see run.
+	// do may be called twice: see serve.
 	do   func(context.Context, *statements) error
 	done chan error
 }
 
 // errUnknown marks a transaction that may be stored although COMMIT failed.
-var errUnknown = errors.New("unknown outcome")
+var errUnknown = errors.New("the outcome is unknown")
 
 // openWriter connects, migrates and starts the writing goroutine, which close stops.
 func openWriter(ctx context.Context, path string, log *slog.Logger) (*writer, error) {
@@ -78,8 +78,11 @@ func (w *writer) close() error {
 
 func (w *writer) disconnect() error {
 	var err error
+	if w.stmts != nil {
+		err = w.stmts.close()
+	}
 	if w.conn != nil {
-		err = w.conn.Close()
+		err = errors.Join(err, w.conn.Close())
 	}
 	return errors.Join(err, w.db.Close())
 }
@@ -96,21 +99,25 @@ func (w *writer) submit(ctx context.Context, rows int, do func(context.Context, 
 	}
 }
 
-// run commits groups of tasks until the channel is closed. When a task fails, its group is
-// rolled back and each of its tasks is tried alone, so that it takes no innocent one with it.
-// When COMMIT fails the outcome is unknown, and all of the group are told so.
+// run commits groups of tasks until the channel is closed.
 func (w *writer) run(ctx context.Context) {
 	defer close(w.stopped)
 	for first := range w.tasks {
-		group := w.gather(first)
-		err := w.commit(ctx, group)
-		for i, t := range group {
-			if err != nil && len(group) > 1 && !errors.Is(err, errUnknown) {
-				t.done <- w.commit(ctx, group[i:i+1])
-				continue
-			}
-			t.done <- err
+		w.serve(ctx, w.gather(first))
+	}
+}
+
+// serve commits a group and answers each of it. When a task fails, the group is rolled back and
+// each of its tasks is tried alone, so that it takes no innocent one with it. When COMMIT fails
+// the outcome is unknown, and all are told so.
+func (w *writer) serve(ctx context.Context, group []*task) {
+	err := w.commit(ctx, group)
+	for i, t := range group {
+		if err != nil && len(group) > 1 && !errors.Is(err, errUnknown) {
+			t.done <- w.commit(ctx, group[i:i+1])
+			continue
 		}
+		t.done <- err
 	}
 }
 
