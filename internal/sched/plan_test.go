@@ -2,6 +2,7 @@ package sched
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,6 +95,11 @@ func TestPlan(t *testing.T) {
 			name: "ties go in the order of submission",
 			jobs: []Candidate{waits(5, job.Low, 0), waits(4, job.Low, 0), waits(6, job.Low, 0)}, now: 60,
 			run: []job.ID{"4"}, again: at(120),
+		},
+		{
+			name: "the next in turn is the last of a long line",
+			jobs: append(append([]Candidate{runs(1, job.Normal, 0)}, slices.Repeat([]Candidate{fresh(2, job.Low)}, 50)...), fresh(3, job.Normal)),
+			now:  59, run: []job.ID{"1"}, again: at(60),
 		},
 		{
 			name: "a short slice", limits: Limits{Slice: time.Second},

@@ -35,7 +35,7 @@ func drawScene(t *rapid.T) scene {
 		s.facts.HostClosed[h] = at(rapid.IntRange(0, 600).Draw(t, "closed until"))
 	}
 	times := rapid.SampledFrom([]time.Time{{}, at(0), at(100), at(210), at(239), at(240), at(241), at(300)})
-	n := rapid.IntRange(0, 12).Draw(t, "jobs")
+	n := rapid.OneOf(rapid.IntRange(0, 12), rapid.IntRange(80, 120)).Draw(t, "jobs")
 	for i := range n {
 		s.jobs = append(s.jobs, Candidate{
 			ID: job.ID(fmt.Sprint("job", i)), Seq: uint64(i),
@@ -185,8 +185,12 @@ func TestPlanIsStrict(t *testing.T) {
 				continue
 			}
 			for _, o := range s.jobs {
-				if slices.Contains(d.Run, o.ID) && o.Priority > c.Priority {
+				switch {
+				case !slices.Contains(d.Run, o.ID):
+				case o.Priority > c.Priority:
 					t.Errorf("job %s (%v) runs while %s (%v) waits", o.ID, o.Priority, c.ID, c.Priority)
+				case o.Priority == c.Priority && (d.Again.IsZero() || d.Again.After(s.now.Add(s.limits.withDefaults().Slice))):
+					t.Errorf("job %s waits for the end of %s's turn, but the next look is at %v", c.ID, o.ID, d.Again)
 				}
 			}
 		}

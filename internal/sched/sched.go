@@ -85,24 +85,56 @@ func Plan(now time.Time, jobs []Candidate, facts Facts, limits Limits) Decision 
 	if facts.Paused != "" {
 		return d
 	}
-	line := d.lineUp(jobs)
-	slices.SortFunc(line, turn.compare)
-
-	d.foreground = d.open[job.Foreground]
-	chosen := min(len(line), d.foreground+d.limits.Background)
-	d.Run = make([]job.ID, chosen)
-	for i, t := range line[:chosen] {
-		d.Run[i] = jobs[t.index].ID
+	foreground, line := d.lineUp(jobs)
+	slices.SortFunc(foreground, func(a, b *Candidate) int { return cmp.Compare(a.Seq, b.Seq) })
+	d.foreground = len(foreground)
+	d.Run = make([]job.ID, 0, len(foreground)+len(line))
+	for _, c := range foreground {
+		d.Run = append(d.Run, c.ID)
 	}
-	if chosen < len(line) {
-		d.endTurns(line[d.foreground:chosen], line[chosen].priority)
+	chosen := line[:min(len(line), d.limits.Background)]
+	for _, t := range chosen {
+		d.Run = append(d.Run, t.candidate.ID)
+	}
+	if len(chosen) < len(line) {
+		d.endTurns(chosen, line[len(chosen)].candidate.Priority)
 	}
 	return d
 }
 
-// turn is a candidate's place in the line.
+// lineUp tells foreground from background, and leaves out who could send no request now,
+// but notes when the first of those could. Of the line it returns its head: those that there are slots
+// for, and the next one.
+func (d *Decision) lineUp(jobs []Candidate) (foreground []*Candidate, line []turn) {
+	head, trimmed := d.limits.Background+1, false
+	for i := range jobs {
+		c := &jobs[i]
+		if until, closed := d.closed(c.Host); closed {
+			d.again(until)
+			continue
+		}
+		d.open[c.Priority]++
+		if c.Priority == job.Foreground {
+			foreground = append(foreground, c)
+			continue
+		}
+		t := d.turn(c)
+		if trimmed && t.compare(line[head-1]) > 0 {
+			continue
+		}
+		line = append(line, t)
+		if len(line) == 2*head+32 { // only the head matters: a long line is never sorted whole
+			slices.SortFunc(line, turn.compare)
+			line, trimmed = line[:head], true
+		}
+	}
+	slices.SortFunc(line, turn.compare)
+	return foreground, line[:min(len(line), head)]
+}
+
+// turn is a background job's place in the line.
 type turn struct {
-	priority job.Priority
+	candidate *Candidate
 	// had tells those apart that had their turn, or wait for it, from those in the middle of it.
 	had bool
 	// age is how long ago a waiting job ran, or how long ago the turn of a running one began. A
@@ -110,15 +142,13 @@ type turn struct {
 	age   time.Duration
 	began time.Duration // how long ago the turn began, or the last one
 	left  time.Duration // until the turn ends
-	seq   uint64
-	index int // in the candidates
 }
 
 // compare orders the line: who comes first, runs first.
 func (t turn) compare(o turn) int {
 	switch {
-	case t.priority != o.priority:
-		return cmp.Compare(t.priority, o.priority)
+	case t.candidate.Priority != o.candidate.Priority:
+		return cmp.Compare(t.candidate.Priority, o.candidate.Priority)
 	case t.had != o.had && o.had:
 		return -1
 	case t.had != o.had:
@@ -128,31 +158,11 @@ func (t turn) compare(o turn) int {
 	case t.began != o.began:
 		return cmp.Compare(o.began, t.began)
 	}
-	return cmp.Compare(t.seq, o.seq)
+	return cmp.Compare(t.candidate.Seq, o.candidate.Seq)
 }
 
-// lineUp gives every candidate that could send a request now its place, and notes when
-// the first of the others could.
-func (d *Decision) lineUp(jobs []Candidate) []turn {
-	line := make([]turn, 0, len(jobs))
-	for i := range jobs {
-		c := &jobs[i]
-		if until, closed := d.closed(c.Host); closed {
-			d.again(until)
-			continue
-		}
-		d.open[c.Priority]++
-		line = append(line, d.turn(c, i))
-	}
-	return line
-}
-
-func (d *Decision) turn(c *Candidate, index int) turn {
-	t := turn{priority: c.Priority, seq: c.Seq, index: index}
-	if c.Priority == job.Foreground {
-		return t // takes no turns
-	}
-	t.began = d.now.Sub(c.Since)
+func (d *Decision) turn(c *Candidate) turn {
+	t := turn{candidate: c, began: d.now.Sub(c.Since)}
 	if c.Running {
 		t.had, t.age = t.began >= d.limits.Slice, t.began%d.limits.Slice
 		t.left = d.limits.Slice - t.age
@@ -167,7 +177,7 @@ func (d *Decision) turn(c *Candidate, index int) turn {
 // same priority that was not chosen.
 func (d *Decision) endTurns(running []turn, contested job.Priority) {
 	for _, t := range running {
-		if t.priority == contested {
+		if t.candidate.Priority == contested {
 			d.again(d.now.Add(t.left))
 		}
 	}
