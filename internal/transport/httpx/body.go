@@ -11,9 +11,10 @@ import (
 
 // body reads a source to its announced end: fewer bytes are an error, more are one too. When the server
 // answers in smaller parts than were asked for (RFC 9110 section 15.3.7 allows that) it asks for the rest.
-// It belongs to one reader; Close may be called from elsewhere.
+// It belongs to one goroutine; what ends a Read from elsewhere is the context of Open.
 type body struct {
 	fetch     *fetch
+	guard     *stallGuard
 	resp      *http.Response
 	part      part
 	at        int64 // of the next byte in the source
@@ -22,16 +23,17 @@ type body struct {
 }
 
 func newBody(f *fetch, resp *http.Response, p part, v job.Validator) *body {
-	return &body{fetch: f, resp: resp, part: p, at: p.first, validator: v}
+	guard := newStallGuard(stallTimeout(f.source.Network), func() { f.stop(errStalled) })
+	return &body{fetch: f, guard: guard, resp: resp, part: p, at: p.first, validator: v}
 }
 
 // Read reads what has come, straight into p when that is larger than the connection's buffer of 4 KiB. It
 // waits at most the stall timeout for the first byte. Errors are io.EOF or *job.Error.
 func (b *body) Read(p []byte) (int, error) {
 	for b.err == nil {
-		b.fetch.guard.begin()
+		b.guard.begin()
 		n, err := b.resp.Body.Read(p)
-		b.fetch.guard.end()
+		b.guard.end()
 		if b.part.end >= 0 && int64(n) > b.part.end-b.at {
 			n, err = int(b.part.end-b.at), b.broken("sent more bytes than it had announced")
 		}
@@ -40,7 +42,7 @@ func (b *body) Read(p []byte) (int, error) {
 		case err == nil || errors.As(err, new(*job.Error)):
 			b.err = err
 		case !errors.Is(err, io.EOF):
-			b.err = b.fetch.classify(b.fetch.url, fmt.Errorf("%s: %w", b.progress(), err))
+			b.err = b.fetch.classify(b.resp.Request.URL, fmt.Errorf("%s: %w", b.progress(), err))
 		default:
 			b.err = b.ended()
 		}
@@ -55,7 +57,7 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) ended() error {
 	switch {
 	case b.at < b.part.end:
-		return b.fetch.classify(b.fetch.url, fmt.Errorf("%s: %w", b.progress(), io.ErrUnexpectedEOF))
+		return b.fetch.classify(b.resp.Request.URL, fmt.Errorf("%s: %w", b.progress(), io.ErrUnexpectedEOF))
 	case b.part.end < 0 || b.at == b.part.size:
 		return io.EOF
 	case b.at == b.part.first:
@@ -73,7 +75,7 @@ func (b *body) next() error {
 	}
 	b.resp = resp
 	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && b.part.size < 0 {
-		b.fetch.discard(resp)
+		discard(resp)
 		return io.EOF
 	}
 	p, again, err := judge(resp, b.at, b.validator)
@@ -96,7 +98,7 @@ func (b *body) next() error {
 func (b *body) broken(what string) *job.Error {
 	return &job.Error{
 		Context: job.ContextRemoteFile, Code: job.InvalidServerResponse, Class: job.Transient,
-		Text: fmt.Sprintf("%s: after %s the server %s", display(b.fetch.url), b.progress(), what),
+		Text: fmt.Sprintf("%s: after %s the server %s", display(b.resp.Request.URL), b.progress(), what),
 	}
 }
 
@@ -109,6 +111,7 @@ func (b *body) progress() string {
 
 // Close ends the download. The connection is kept for the next one if the body was read to its end.
 func (b *body) Close() error {
-	b.fetch.close()
+	b.guard.stop()
+	b.fetch.stop(errClosed)
 	return b.resp.Body.Close()
 }

@@ -3,6 +3,7 @@
 package httpx
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -52,17 +53,19 @@ func (d *Downloader) Open(ctx context.Context, src transport.Source, offset int6
 	}
 	resp, p, err := f.learn(max(offset, 0), v)
 	if err != nil {
-		f.close()
+		f.stop(errClosed)
 		return nil, transport.Meta{}, err
 	}
 	m := transport.Meta{
 		Offset: p.first, Size: p.size, Validator: validatorOf(resp.Header), Modified: modified(resp.Header),
 		Name: fileName(resp.Header.Get("Content-Disposition")), Digest: reprDigest(resp.Header.Values("Repr-Digest")),
 	}
+	if p.first > 0 { // proven to be v, of which a part need not repeat everything
+		m.Validator = job.Validator{ETag: cmp.Or(v.ETag, m.Validator.ETag), LastModified: cmp.Or(v.LastModified, m.Validator.LastModified)}
+	}
 	if p.complete {
-		f.discard(resp)
-		f.close()
-		m.Validator = v
+		discard(resp)
+		f.stop(errClosed)
 		return http.NoBody, m, nil
 	}
 	return newBody(f, resp, p, m.Validator), m, nil
@@ -73,14 +76,14 @@ func (f *fetch) learn(offset int64, v job.Validator) (*http.Response, part, erro
 	resp, p, again, err := f.ask(offset, v)
 	if p.complete && offset > 0 && !proves(v, resp.Header) {
 		// A 416 tells the length, but seldom the version that has it: the last byte's answer does.
-		f.discard(resp)
+		discard(resp)
 		if resp, p, again, err = f.ask(offset-1, v); err == nil && p.first == offset-1 {
 			p = part{offset, offset, offset, p.size == offset && proves(v, resp.Header)}
 			again = !p.complete
 		}
 	}
 	if again {
-		f.discard(resp)
+		discard(resp)
 		resp, p, _, err = f.ask(whole, v)
 	}
 	return resp, p, err
@@ -92,7 +95,7 @@ func (f *fetch) ask(offset int64, v job.Validator) (resp *http.Response, p part,
 		return nil, part{}, false, err
 	}
 	if p, again, err = judge(resp, offset, v); err != nil {
-		f.discard(resp)
+		discard(resp)
 	}
 	return resp, p, again, err
 }

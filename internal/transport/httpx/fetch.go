@@ -21,6 +21,8 @@ const (
 	maxRedirects = 10
 	// maxDiscard is how much of an unwanted body is read to keep its connection.
 	maxDiscard = 64 << 10
+	// maxDiscardTime is how long that may take; then the connection is given up.
+	maxDiscardTime = 5 * time.Second
 )
 
 var (
@@ -36,7 +38,6 @@ type fetch struct {
 	origin     string
 	ctx        context.Context // bounds the body, too
 	stop       context.CancelCauseFunc
-	guard      *stallGuard
 }
 
 func (d *Downloader) newFetch(ctx context.Context, src transport.Source) (*fetch, error) {
@@ -50,14 +51,7 @@ func (d *Downloader) newFetch(ctx context.Context, src transport.Source) (*fetch
 	}
 	f := &fetch{downloader: d, source: src, url: u, origin: origin}
 	f.ctx, f.stop = context.WithCancelCause(ctx)
-	f.guard = newStallGuard(stallTimeout(src.Network), func() { f.stop(errStalled) })
 	return f, nil
-}
-
-// close ends all that f does; nothing of it is left waiting.
-func (f *fetch) close() {
-	f.stop(errClosed)
-	f.guard.stop()
 }
 
 func stallTimeout(n job.Network) time.Duration {
@@ -95,7 +89,7 @@ func (f *fetch) get(offset int64) (*http.Response, error) {
 		if err == nil && len(seen) > maxRedirects {
 			err = redirectError(resp, at, fmt.Sprintf("there are more than %d redirects", maxRedirects))
 		}
-		f.discard(resp)
+		discard(resp)
 		if err != nil {
 			return nil, err
 		}
@@ -198,9 +192,9 @@ func (f *fetch) request(at *url.URL, custom []transport.Header, offset int64) *h
 }
 
 // discard reads a small unwanted body, so that its connection can be used again, and closes it.
-func (f *fetch) discard(resp *http.Response) {
-	f.guard.begin()
-	defer f.guard.end()
+func discard(resp *http.Response) {
+	slow := time.AfterFunc(maxDiscardTime, func() { _ = resp.Body.Close() })
+	defer slow.Stop()
 	if resp.ContentLength <= maxDiscard {
 		_, _ = io.CopyN(io.Discard, resp.Body, maxDiscard) // an error only costs the connection
 	}
