@@ -131,7 +131,9 @@ var errInjected = errors.New("injected fault")
 
 // checkCause: no effect without its stored cause.
 func (w *world) checkCause(c sink.Change, name string) {
+	w.mu.Lock()
 	id := w.id
+	w.mu.Unlock()
 	if rest, ok := strings.CutPrefix(filepath.Base(name), ".ebb-test-"); ok {
 		id = job.ID(rest[:36])
 	}
@@ -241,14 +243,13 @@ func (w *world) create(t *testing.T, e *Engine) {
 	for _, name := range []string{"small", "large"} {
 		spec.Files = append(spec.Files, job.FileSpec{URL: "http://host/" + name, Local: filepath.Join(w.dir, name)})
 	}
-	for {
-		snap, err := e.Create(t.Context(), "uid:1", spec)
-		if err == nil {
-			w.id = snap.ID
-			return
-		}
+	snap, err := e.Create(t.Context(), "uid:1", spec)
+	if err != nil {
 		t.Fatalf("Create: %v", err)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.id = snap.ID
 }
 
 func (w *world) died() bool {

@@ -248,6 +248,27 @@ func TestRestartGoesOn(t *testing.T) {
 	}
 }
 
+func TestStopStoresHowFarItGot(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(4<<20), ebbtest.ETag(`"v1"`), ebbtest.Rate(8<<20))
+	b := newBench(t)
+	j := b.create(b.download(srv.URL))
+	for snap := b.until(j.ID, job.Transferring); snap.Transferred < 1<<20; {
+		snap, _ = b.Job(t.Context(), j.ID)
+	}
+	b.stop()
+	// Another boot: only what was stored counts, not the length of the partial file.
+	otherBoot := func(c *Config) {
+		c.BootID, c.Sink = "boot-2", sink.New(sink.Config{Instance: "test", BootID: "boot-2"})
+	}
+	b = newBenchOn(t, b.dir, b.store.Reopen(), otherBoot)
+	b.until(j.ID, job.Transferred)
+	reqs := srv.Requests()
+	var from int64
+	if _, err := fmt.Sscanf(reqs[len(reqs)-1].Range, "bytes=%d-", &from); err != nil || len(reqs) != 2 || from < 1<<20 {
+		t.Errorf("%d requests, the last for %q: what was here is fetched again", len(reqs), reqs[len(reqs)-1].Range)
+	}
+}
+
 func TestCancelLeavesNothing(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Size(8<<20), ebbtest.Rate(4<<20))
 	b := newBench(t)

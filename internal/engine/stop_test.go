@@ -68,7 +68,7 @@ func (b *stubbornBody) Read(p []byte) (int, error) {
 		b.s.pause(3 * time.Second)
 		return 0, &job.Error{Code: job.InvalidServerResponse, Class: job.Fatal, Text: "failed while stopping"}
 	}
-	return b.r.Read(p[:min(len(p), 256<<10)])
+	return b.r.Read(p[:min(len(p), 32<<10)])
 }
 
 func (b *stubbornBody) Close() error {
@@ -96,7 +96,7 @@ func TestStopAndGoAtRandom(t *testing.T) {
 }
 
 func stopAndGo(t *testing.T, dir string, seed uint64) {
-	src := &stubborn{t: t, body: bytes.Repeat([]byte{byte(seed), 1, 2}, 700_000), rnd: rand.New(rand.NewPCG(seed, 1)), active: map[string]int{}}
+	src := &stubborn{t: t, body: bytes.Repeat([]byte{byte(seed), 1, 2}, 500_000), rnd: rand.New(rand.NewPCG(seed, 1)), active: map[string]int{}}
 	b := stubbornBench(t, dir, src)
 	var ids []job.ID
 	for n := range 3 {
@@ -156,7 +156,7 @@ func stopAndGo(t *testing.T, dir string, seed uint64) {
 
 // stillness fails the test when anything is read once all jobs are suspended and their last words said.
 func stillness(t *testing.T, src *stubborn) {
-	time.Sleep(5 * time.Second)
+	time.Sleep(4 * time.Second)
 	src.mu.Lock()
 	before := src.reads
 	src.mu.Unlock()
@@ -185,4 +185,25 @@ func stubbornBench(t *testing.T, dir string, src *stubborn) *bench {
 		}
 	}
 	return b
+}
+
+// TestLateNewsIsNotLetThrough: between being told to stop and its last word a run passes on nothing
+// but its bytes.
+func TestLateNewsIsNotLetThrough(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		src := &stubborn{t: t, body: make([]byte, 4<<20), rnd: rand.New(rand.NewPCG(1, 1)), active: map[string]int{}}
+		b := stubbornBench(t, dir, src)
+		id := b.create(b.download("http://host/x")).ID
+		time.Sleep(5 * time.Second)
+		taken, err := ask(t.Context(), b.Engine, func(s *session) (bool, error) {
+			r := s.jobs[id].runs[1]
+			s.stopRuns(s.jobs[id])
+			return s.fact(r, job.Changed{File: 1}), nil
+		})
+		if err != nil || taken {
+			t.Errorf("Changed of a run that is to stop was taken: %v, %v", taken, err)
+		}
+		b.stop()
+	})
 }

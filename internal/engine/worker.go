@@ -46,6 +46,8 @@ const (
 	checkpointEvery = time.Second
 	// bufferLen: one large write is far cheaper than many small ones, larger ones are not.
 	bufferLen = 1 << 20
+	// fillTime bounds what a killed process loses of a slow transfer: what is written survives it.
+	fillTime = 200 * time.Millisecond
 	// smallFile is fetched again after a crash rather than waiting for a commit before its first byte.
 	smallFile = 1 << 20
 )
@@ -208,7 +210,7 @@ func (r *run) copy(ctx context.Context, body io.Reader, meta transport.Meta) (in
 	defer buffers.Put(buf)
 	at, checkpoint := meta.Offset, time.Now()
 	for {
-		n, err := r.read(ctx, body, *buf)
+		n, err := r.fill(ctx, body, *buf)
 		if n > 0 {
 			if _, werr := r.partial.WriteAt((*buf)[:n], at); werr != nil {
 				return 0, werr
@@ -229,6 +231,24 @@ func (r *run) copy(ctx context.Context, body io.Reader, meta transport.Meta) (in
 			}
 		}
 	}
+}
+
+// fill reads until buf is full, or until the first of its bytes has waited for a write long enough.
+// Bytes that come with an error count.
+func (r *run) fill(ctx context.Context, body io.Reader, buf []byte) (n int, err error) {
+	var first time.Time
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.read(ctx, body, buf[n:])
+		n += m
+		switch now := time.Now(); {
+		case first.IsZero():
+			first = now
+		case now.Sub(first) >= fillTime:
+			return n, err
+		}
+	}
+	return n, err
 }
 
 // read asks for bandwidth first, so that the socket fills and the sender slows down.
