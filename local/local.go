@@ -30,9 +30,13 @@ type options struct{ log *slog.Logger }
 // Log lets the service log; without it nothing is logged.
 func Log(log *slog.Logger) Option { return func(o *options) { o.log = log } }
 
+// ErrInUse is wrapped by the error for a state folder that another process has open: a daemon, or
+// another Service.
+var ErrInUse = daemon.ErrInUse
+
 // Open opens the state folder, makes it when it is not there, and goes on with the jobs in
 // it. Only one process can have it open: the daemon of a state folder excludes this and the
-// other way round. The service runs until Close, or until ctx ends.
+// other way round, with [ErrInUse]. The service runs until Close, or until ctx ends.
 func Open(ctx context.Context, dir string, opts ...Option) (*Service, error) {
 	o := options{log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ebb-transfer/ebb/internal/api"
 	"github.com/ebb-transfer/ebb/internal/ipc"
+	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/version"
 )
 
@@ -24,6 +25,9 @@ type Embedded struct {
 	srv  *http.Server
 	svc  *Service
 }
+
+// ErrInUse is wrapped by the error for a state folder that another process has open.
+var ErrInUse = store.ErrLocked
 
 // Embed opens the state folder and runs its jobs until Close, or until ctx ends.
 func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
