@@ -2,8 +2,8 @@
 // becomes text for a person or JSON for a script. It reaches the service only through package ebb
 // (or package local, for --standalone).
 //
-// One file per command or family of commands; flags.go are the flags that make a job, progress.go the
-// bars, output.go tables and JSON, exit.go the exit codes.
+// One file per command or family of commands; args.go checks the command line, flags.go and auth.go are
+// the flags that make a job, progress.go the bars, output.go text and JSON, exit.go the exit codes.
 package cli
 
 import (
@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,17 +44,23 @@ type app struct {
 	json       bool
 	standalone bool
 	system     bool
+	broken     error // the first failure to write a result
 }
 
 // Main runs one command and returns its exit code.
 func Main(ctx context.Context, p Program) int {
-	a := &app{Program: p}
+	// A command line that cannot be read is an object as well, if --json is anywhere in it.
+	a := &app{Program: p, json: slices.Contains(p.Args, "--json")}
 	root := a.root()
 	root.SetArgs(p.Args)
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	return a.exit(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.broken
+	}
+	return a.report(err)
 }
 
 func (a *app) root() *cobra.Command {
@@ -71,17 +78,26 @@ names only when they are whole.`,
 		SilenceErrors: true,
 		Version:       a.Version,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%v", err) })
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line")
-	root.PersistentFlags().BoolVar(&a.standalone, "standalone", false, "run the transfers in this process, without a daemon")
-	root.PersistentFlags().BoolVar(&a.system, "system", false, "talk to the machine's service instead of your own")
-	root.AddCommand(
+	root.SetFlagErrorFunc(flagError)
+	fl := root.PersistentFlags()
+	fl.BoolVar(&a.json, "json", a.json, "print one JSON object a line")
+	fl.Lookup("json").DefValue = "false"
+	fl.BoolVar(&a.standalone, "standalone", false, "run the transfers in this process, without a daemon")
+	fl.BoolVar(&a.system, "system", false, "talk to the machine's service instead of your own")
+	group(root,
 		a.get(), a.create(), a.addFile(), a.attach(),
 		a.list(), a.show(), a.why(), a.watch(), a.events(),
 		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
 		a.set(), a.credentials(),
 		a.daemon(), a.doctor(), a.version(),
 	)
+	root.RunE = func(*cobra.Command, []string) error { return root.Help() }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if a.standalone && a.system {
+			return usage("--standalone and --system exclude each other")
+		}
+		return checkLine(cmd, args)
+	}
 	return root
 }
 
@@ -92,7 +108,7 @@ type session struct {
 }
 
 // connect returns the service: the daemon, started when there is none, or with --standalone this
-// process. A daemon is not started only to be asked: see peek.
+// process. See peek for commands that must not start one.
 func (a *app) connect(ctx context.Context) (*session, error) {
 	if a.standalone {
 		dir, err := local.StateDir()
@@ -100,6 +116,9 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 			return nil, err
 		}
 		svc, err := local.Open(ctx, dir)
+		if errors.Is(err, local.ErrInUse) {
+			return nil, fmt.Errorf("%w; if that is the daemon, leave out --standalone or run: ebb daemon stop", err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -129,8 +148,3 @@ func (a *app) with(ctx context.Context, f func(*session) error) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	return f(s)
 }
-
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.Stdout, format, args...) }
-
-// notef tells a person something that is not the result.
-func (a *app) notef(format string, args ...any) { fmt.Fprintf(a.Stderr, "ebb: "+format+"\n", args...) }

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/job"
 )
 
 func (a *app) create() *cobra.Command {
@@ -20,8 +23,11 @@ it with ebb resume. Unless --priority says otherwise it runs in the background.`
 			if f.checksum != "" {
 				return usage("--checksum belongs to a file: give it to ebb add-file")
 			}
-			spec, err := f.spec(a.Stdin)
+			spec, err := f.spec(a)
 			if err != nil {
+				return err
+			}
+			if err := check(spec); err != nil {
 				return err
 			}
 			spec.AutoComplete = !noComplete
@@ -51,8 +57,9 @@ func (a *app) addFile() *cobra.Command {
 			if len(args) != 2 && len(args) != 3 {
 				return usage("%s takes ID, URL and perhaps FILE; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 			}
-			return nil
+			return areIDs(cmd, args[:1])
 		},
+		ValidArgsFunction: a.completeID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := ""
 			if len(args) == 3 {
@@ -62,7 +69,10 @@ func (a *app) addFile() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.onJob(cmd.Context(), args[0], func(s *session, j *jobRef) error { return j.AddFiles(cmd.Context(), files...) })
+			if err := check(job.Spec{Settings: job.DefaultSettings(), Files: files}); err != nil {
+				return err
+			}
+			return a.onJob(cmd.Context(), args[0], func(_ *session, j *ebb.Job) error { return j.AddFiles(cmd.Context(), files...) })
 		},
 	}
 	cmd.Flags().StringVarP(&folder, "dir", "d", ".", "`folder` for the file when FILE is not given")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -15,8 +16,15 @@ func (a *app) daemon() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "daemon",
 		Short: "Run the service in the foreground; other commands start it by themselves",
-		Args:  exactly(0, "no arguments"),
+		Long: `Run the service in the foreground until SIGTERM, Ctrl-C or ebb daemon stop. Other commands start
+one by themselves when none runs; that one ends when it has had nothing to do for a while.`,
+		Example: `  ebb daemon
+  ebb daemon status`,
+		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.IdleExit <= 0 {
+				return usage("--idle-exit must be more than 0")
+			}
 			o.System = a.system
 			o.Log = slog.New(slog.NewTextHandler(a.Stderr, nil))
 			return a.Daemon(cmd.Context(), o)
@@ -51,13 +59,26 @@ func (a *app) daemonStop() *cobra.Command {
 			if err := client.Stop(cmd.Context()); err != nil {
 				return err
 			}
-			for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-				if _, err := client.Status(cmd.Context()); errors.Is(err, ebb.ErrUnavailable) {
-					return nil
-				}
-			}
-			return errors.New("the daemon was asked to stop but still runs; see its log in the state folder")
+			return awaitEnd(cmd.Context(), client)
 		},
+	}
+}
+
+// stopTime bounds the wait for a daemon that was asked to stop.
+const stopTime = 15 * time.Second
+
+func awaitEnd(ctx context.Context, client *ebb.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	for {
+		if _, err := client.Status(ctx); errors.Is(err, ebb.ErrUnavailable) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the daemon was asked to stop but still runs; its log, ebb.log in the state folder, may say why")
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

@@ -8,21 +8,24 @@ import (
 
 	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/job"
+	"github.com/ebb-transfer/ebb/local"
 )
 
 // The exit codes. They are part of the interface: docs/cli.md lists them, and a test holds both together.
+// Those from 64 to 78 mean what they mean in sysexits.h.
 const (
 	exitDone        = 0
-	exitFailed      = 1   // the transfer failed
-	exitUsage       = 2   // the command line is wrong
+	exitFailed      = 1   // the transfer failed, or the service refused the command
+	exitUsage       = 2   // the command line is wrong; nothing was created
 	exitData        = 65  // bad data: the digest does not match
 	exitNoInput     = 66  // there is no such job or remote file
-	exitUnsupported = 69  // not supported, or the service does not answer
-	exitCantCreate  = 73  // the local file cannot be created
-	exitTempFail    = 75  // it may work later
+	exitUnavailable = 69  // not supported, or the service does not answer
+	exitCantCreate  = 73  // the local file cannot be created or written
+	exitTempFail    = 75  // another process has the state folder; it may work later
 	exitDenied      = 77  // credentials or permission refused
 	exitTimeout     = 124 // --timeout
 	exitInterrupted = 130 // Ctrl-C
+	exitTerminated  = 143 // SIGTERM
 )
 
 // usageError is a command line that cannot be understood.
@@ -37,8 +40,8 @@ type exitError struct{ code int }
 
 func (e *exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
 
-// exit prints the error, in one line, and returns its code.
-func (a *app) exit(err error) int {
+// report tells the error, in one line, and returns its exit code.
+func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -46,11 +49,13 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &told) {
 		return told.code
 	}
-	code := exitCode(err)
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if a.json {
-		a.printJSON(errorJSON(text, code, err))
-	} else {
+	code, text := exitCode(err), oneLine(err.Error())
+	switch {
+	case a.json:
+		_ = writeJSON(a.Stderr, errorJSON(text, code, err)) // nowhere to tell that it failed
+	case code == exitInterrupted:
+		a.notef("interrupted")
+	default:
 		a.notef("%s", text)
 	}
 	return code
@@ -74,14 +79,16 @@ func exitCode(err error) int {
 	var u *usageError
 	var known *job.Error
 	switch {
-	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "unknown flag"):
+	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"): // the latter from cobra's own commands
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.Is(err, ebb.ErrNotFound):
 		return exitNoInput
+	case errors.Is(err, local.ErrInUse):
+		return exitTempFail
 	case errors.Is(err, ebb.ErrUnavailable):
-		return exitUnsupported
+		return exitUnavailable
 	case errors.As(err, &known):
 		return codeExit(known.Code)
 	}
@@ -97,13 +104,14 @@ func codeExit(c job.Code) int {
 	case job.HTTPStatus(404), job.HTTPStatus(410), job.NotFound:
 		return exitNoInput
 	case job.NotImplemented, job.UnsupportedConfiguration:
-		return exitUnsupported
+		return exitUnavailable
 	case job.FileExists, job.DiskFull, job.PathNotFound, job.IsDirectory, job.NameTooLong, job.BadName, job.WriteProtect, job.WriteFault:
 		return exitCantCreate
 	case job.HTTPStatus(401), job.HTTPStatus(403), job.HTTPStatus(407), job.AccessDenied, job.InvalidCredentials:
 		return exitDenied
 	case job.Timeout:
 		return exitTimeout
+	default:
+		return exitFailed
 	}
-	return exitFailed
 }

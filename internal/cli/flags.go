@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,30 +16,31 @@ import (
 
 // jobFlags are the flags that get and create share: everything a new job can be given.
 type jobFlags struct {
-	cmd  *cobra.Command
-	auth authFlags
+	login login
+	proxyLogin
+	netrc bool
 
-	proxy              string
-	headers            []string
-	priority           string
-	limit              string
-	checksum           string
-	retryDelay         time.Duration
-	noProgress         time.Duration
-	connect, stall     time.Duration
-	timeout            time.Duration
-	cleartext          bool
-	downgrade          bool
-	cacert, cert, key  string
-	overwrite          bool
-	name               string
-	notifyCommand      []string
-	webhook, webhookKF string
+	proxy                   string
+	headers                 []string
+	priority                string
+	limit                   string
+	checksum                string
+	retryDelay              time.Duration
+	noProgress              time.Duration
+	connect, stall          time.Duration
+	timeout                 time.Duration
+	cleartext               bool
+	downgrade               bool
+	cacert, cert, key       string
+	overwrite               bool
+	name                    string
+	notifyCommand           []string
+	webhook, webhookKeyFile string
 }
 
 func (f *jobFlags) register(cmd *cobra.Command) {
-	f.cmd = cmd
-	f.auth.register(cmd)
+	f.login.register(cmd)
+	f.proxyLogin.register(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.proxy, "proxy", "", "proxy URL (http, https or socks5), or none; default from the environment")
 	fl.StringArrayVarP(&f.headers, "header", "H", nil, "header line `'Name: value'`, sent to the servers of the files only")
@@ -60,11 +61,12 @@ func (f *jobFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.name, "name", "", "display name of the job")
 	fl.StringArrayVar(&f.notifyCommand, "notify-command", nil, "program, by its full path, to run when the job is transferred or fails; repeat for its arguments")
 	fl.StringVar(&f.webhook, "webhook", "", "`URL` to call when the job is transferred or fails")
-	fl.StringVar(&f.webhookKF, "webhook-key-file", "", "`file` with the key that signs those calls")
+	fl.StringVar(&f.webhookKeyFile, "webhook-key-file", "", "`file` with the key that signs those calls")
+	oneOf(cmd, map[string][]string{"priority": priorities(), "proxy-scheme": schemes})
 }
 
 // spec is the job that the flags describe, without files.
-func (f *jobFlags) spec(stdin io.Reader) (job.Spec, error) {
+func (f *jobFlags) spec(a *app) (job.Spec, error) {
 	spec := job.Spec{Settings: job.DefaultSettings()}
 	s := &spec.Settings
 	s.Name, s.Overwrite = f.name, f.overwrite
@@ -74,8 +76,13 @@ func (f *jobFlags) spec(stdin io.Reader) (job.Spec, error) {
 		Proxy: f.proxy, AllowCleartext: f.cleartext, AllowDowngrade: f.downgrade,
 		ConnectTimeout: job.Duration(f.connect), StallTimeout: job.Duration(f.stall),
 	}
-	if f.timeout < 0 || f.retryDelay < 0 || f.noProgress < 0 || f.connect < 0 || f.stall < 0 {
-		return spec, usage("a duration is negative")
+	for flag, d := range map[string]time.Duration{
+		"retry-delay": f.retryDelay, "no-progress-timeout": f.noProgress, "connect-timeout": f.connect,
+		"stall-timeout": f.stall, "timeout": f.timeout,
+	} {
+		if d < 0 {
+			return spec, usage("--%s is negative", flag)
+		}
 	}
 	if f.timeout > 0 {
 		s.Deadline = time.Now().Add(f.timeout)
@@ -86,16 +93,36 @@ func (f *jobFlags) spec(stdin io.Reader) (job.Spec, error) {
 		}
 	}
 	var err error
-	if s.Limit, err = parseRate(f.limit); err != nil {
+	if s.Limit, err = parseRate("--limit", f.limit); err != nil {
 		return spec, err
 	}
 	if spec.Headers, err = parseHeaders(f.headers); err != nil {
 		return spec, err
 	}
-	if spec.Credentials, err = f.auth.credentials(stdin); err != nil {
+	if spec.Credentials, err = f.credentials(a); err != nil {
 		return spec, err
 	}
 	return spec, f.readFiles(&spec)
+}
+
+// credentials are those that the flags give.
+func (f *jobFlags) credentials(a *app) ([]job.Credential, error) {
+	var out []job.Credential
+	if f.login.given() && !f.netrc {
+		c, err := f.login.credential(a, "server")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	if f.proxyLogin.given() {
+		c, err := f.proxyLogin.credential()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // readFiles reads what the flags name by file: the service may not be able to.
@@ -114,7 +141,7 @@ func (f *jobFlags) readFiles(spec *job.Spec) error {
 	if key != "" {
 		spec.ClientCert += "\n" + key
 	}
-	webhookKey, err := readFlag("--webhook-key-file", f.webhookKF)
+	webhookKey, err := readFlag("--webhook-key-file", f.webhookKeyFile)
 	spec.WebhookKey = strings.TrimRight(webhookKey, "\r\n")
 	return err
 }
@@ -130,28 +157,29 @@ func readFlag(flag, file string) (string, error) {
 	return string(b), nil
 }
 
-// parseRate reads a rate such as 500K, 2M or 1.5G: bytes per second in units of 1024.
-func parseRate(s string) (int64, error) {
-	if s == "" {
+// parseRate reads a rate such as 500K, 2M or 1.5G: bytes per second in units of 1024. None, and 0, is no
+// limit.
+func parseRate(flag, s string) (int64, error) {
+	if s == "" || s == "0" {
 		return 0, nil
 	}
-	number, unit := strings.TrimRight(strings.ToUpper(s), "KMGB"), int64(1)
-	switch strings.TrimSuffix(strings.ToUpper(s)[len(number):], "B") {
+	upper := strings.ToUpper(s)
+	number, unit := strings.TrimRight(upper, "KMGB"), float64(0)
+	switch strings.TrimSuffix(upper[len(number):], "B") {
 	case "":
+		unit = 1
 	case "K":
 		unit = 1 << 10
 	case "M":
 		unit = 1 << 20
 	case "G":
 		unit = 1 << 30
-	default:
-		return 0, usage("--limit %q is not like 500K, 2M or 1G", s)
 	}
 	v, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(v > 0 && v < 1e9) {
-		return 0, usage("--limit %q is not like 500K, 2M or 1G", s)
+	if err != nil || !(v*unit >= 1 && v*unit <= 1<<50) {
+		return 0, usage("%s %q is not like 500K, 2M or 1G", flag, s)
 	}
-	return int64(v * float64(unit)), nil
+	return int64(v * unit), nil
 }
 
 func parseHeaders(lines []string) ([]job.Header, error) {
@@ -167,107 +195,33 @@ func parseHeaders(lines []string) ([]job.Header, error) {
 	return out, nil
 }
 
-// files turns URLs into files below folder, or into the one file out.
+// filesFor turns URLs into files below folder, or into the one file out.
 func filesFor(urls []string, folder, out, digest string) ([]job.FileSpec, error) {
-	if out != "" && len(urls) != 1 {
+	switch {
+	case out != "" && len(urls) != 1:
 		return nil, usage("-o names one file, but there are %d URLs; use -d for a folder", len(urls))
-	}
-	if digest != "" && len(urls) != 1 {
+	case digest != "" && len(urls) != 1:
 		return nil, usage("--checksum is for one file, but there are %d URLs", len(urls))
-	}
-	folder, err := filepath.Abs(folder)
-	if err != nil {
-		return nil, err
+	case strings.HasSuffix(out, "/") || strings.HasSuffix(out, string(filepath.Separator)):
+		return nil, usage("-o %s names a folder; use -d for that", out)
 	}
 	var files []job.FileSpec
+	from := map[string]string{}
 	for _, u := range urls {
-		f := job.FileSpec{URL: u, Digest: digest}
-		if out != "" {
-			f.Local, err = filepath.Abs(out)
-			if err != nil {
-				return nil, err
-			}
-		} else {
-			name := job.NameFromURL(u)
-			if name == "" {
-				name = "download"
-			}
-			f.Local, f.NameFromServer = filepath.Join(folder, name), true
+		f := job.FileSpec{URL: u, Digest: digest, NameFromServer: out == ""}
+		local := out
+		if f.NameFromServer {
+			local = filepath.Join(folder, cmp.Or(job.NameFromURL(u), "download"))
 		}
+		var err error
+		if f.Local, err = filepath.Abs(local); err != nil {
+			return nil, fmt.Errorf("the current folder is not known (%w); name the files from the root on", err)
+		}
+		if from[f.Local] != "" {
+			return nil, usage("%s and %s would both be saved as %s; use a command for each", from[f.Local], u, f.Local)
+		}
+		from[f.Local] = u
 		files = append(files, f)
 	}
 	return files, nil
-}
-
-// authFlags are the flags that give credentials.
-type authFlags struct {
-	scheme, user, passwordFile, password string
-	passwordStdin, netrc                 bool
-
-	proxyScheme, proxyUser, proxyPasswordFile string
-}
-
-func (f *authFlags) register(cmd *cobra.Command) {
-	fl := cmd.Flags()
-	fl.StringVar(&f.scheme, "scheme", "any", "basic, digest, ntlm, negotiate, passport, bearer or any")
-	fl.StringVar(&f.user, "user", "", "user name for the server")
-	fl.StringVar(&f.passwordFile, "password-file", "", "`file` with the password (bearer: the token)")
-	fl.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from standard input")
-	fl.StringVar(&f.password, "password", "", "the password; other users of this machine may see it: better use --password-file")
-	fl.BoolVar(&f.netrc, "netrc", false, "look user and password up in ~/.netrc, or the file NETRC names")
-	fl.StringVar(&f.proxyScheme, "proxy-scheme", "any", "as --scheme, for the proxy")
-	fl.StringVar(&f.proxyUser, "proxy-user", "", "user name for the proxy")
-	fl.StringVar(&f.proxyPasswordFile, "proxy-password-file", "", "`file` with the proxy's password")
-}
-
-// credentials are those that the flags give.
-func (f *authFlags) credentials(stdin io.Reader) ([]job.Credential, error) {
-	var out []job.Credential
-	password, given, err := f.serverPassword(stdin)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case given && f.user == "" && f.scheme != "bearer":
-		return nil, usage("a password needs a user name: --user")
-	case f.user != "" && !given:
-		return nil, usage("--user needs a password: --password-file or --password-stdin")
-	case given:
-		out = append(out, job.Credential{Target: "server", Scheme: f.scheme, User: f.user, Password: password})
-	}
-	if f.proxyUser == "" {
-		return out, nil
-	}
-	password, err = readFlag("--proxy-password-file", f.proxyPasswordFile)
-	if err != nil {
-		return nil, err
-	}
-	return append(out, job.Credential{
-		Target: "proxy", Scheme: f.proxyScheme, User: f.proxyUser, Password: strings.TrimRight(password, "\r\n"),
-	}), nil
-}
-
-// serverPassword reads the password from the one place that the flags name.
-func (f *authFlags) serverPassword(stdin io.Reader) (password string, given bool, err error) {
-	places := 0
-	for _, used := range []bool{f.password != "", f.passwordFile != "", f.passwordStdin} {
-		if used {
-			places++
-		}
-	}
-	switch {
-	case places > 1:
-		return "", false, usage("use one of --password-file, --password-stdin and --password")
-	case f.passwordFile != "":
-		password, err = readFlag("--password-file", f.passwordFile)
-	case f.passwordStdin:
-		var b []byte
-		if b, err = io.ReadAll(io.LimitReader(stdin, 1<<20)); err != nil {
-			err = fmt.Errorf("read the password from standard input: %w", err)
-		}
-		password = string(b)
-	default:
-		password = f.password
-	}
-	return strings.TrimRight(password, "\r\n"), places == 1, err
 }

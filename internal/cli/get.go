@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"os"
-	"os/signal"
-	"time"
+	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -24,29 +22,24 @@ func (a *app) get() *cobra.Command {
 and completed: every file gets its name when it is whole.
 
 Ctrl-C leaves the job to the daemon and says how to come back to it; a second Ctrl-C
-cancels it.`,
+cancels it. The same command again goes on with a job that is not finished, with the
+settings and credentials that are given now.`,
 		Example: `  ebb get https://example.com/image.iso
   ebb get -o /srv/image.iso --checksum sha256=9f86d0… https://example.com/image.iso
   ebb get --user alice --password-file ~/.secret https://files.example.com/report.pdf
   ebb get --detach --priority low --limit 2M https://example.com/large.tar`,
 		Args: atLeastOne("URL"),
 		RunE: func(cmd *cobra.Command, urls []string) error {
-			spec, err := f.spec(a.Stdin)
+			if detach && a.standalone {
+				return usage("--detach leaves the job to the daemon, and --standalone has none; use one of them")
+			}
+			spec, err := f.downloads(a, urls, folder, out)
 			if err != nil {
 				return err
 			}
-			if spec.Files, err = filesFor(urls, folder, out, f.checksum); err != nil {
-				return err
-			}
-			if f.priority == "" {
-				spec.Priority = job.Foreground // a person waits
-			}
 			spec.AutoComplete, spec.Resume = !noComplete, true
-			if f.auth.password != "" {
-				a.notef("--password shows the password to other users of this machine; better use --password-file")
-			}
 			return a.with(cmd.Context(), func(s *session) error {
-				j, err := s.Create(cmd.Context(), spec)
+				j, err := a.createOrGoOn(cmd.Context(), s, spec)
 				if err != nil {
 					return err
 				}
@@ -60,6 +53,7 @@ cancels it.`,
 	}
 	f.register(cmd)
 	fl := cmd.Flags()
+	fl.BoolVar(&f.netrc, "netrc", false, "take user and password from ~/.netrc, or the file that NETRC names")
 	fl.StringVarP(&folder, "dir", "d", ".", "`folder` for the files; their names come from the server or the URL")
 	fl.StringVarP(&out, "output", "o", "", "name of the `file`, for one URL")
 	fl.BoolVar(&detach, "detach", false, "return at once and leave the job to the daemon")
@@ -67,169 +61,124 @@ cancels it.`,
 	return cmd
 }
 
-// atLeastOne demands arguments, and says which.
-func atLeastOne(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage("%s: %s is missing; see %s --help", cmd.CommandPath(), what, cmd.CommandPath())
-		}
-		return nil
-	}
-}
-
-// printJob prints what a script needs to go on: the job, or just its ID.
-func (a *app) printJob(s job.Snapshot) {
-	if a.json {
-		a.printJSON(s)
-		return
-	}
-	a.printf("%s\n", s.ID)
-}
-
-func (a *app) attach() *cobra.Command {
-	return &cobra.Command{
-		Use:   "attach ID",
-		Short: "Follow a job as `ebb get` does",
-		Args:  exactly(1, "ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *session) error {
-				j, err := s.Job(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				return a.follow(cmd.Context(), s, j)
-			})
-		},
-	}
-}
-
-// exactly demands n arguments, and says which.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usage("%s takes %s; see %s --help", cmd.CommandPath(), what, cmd.CommandPath())
-		}
-		return nil
-	}
-}
-
-// follow shows a job until it is at rest and tells how it ended.
-func (a *app) follow(ctx context.Context, s *session, j *ebb.Job) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	bars := a.newBars(ctx, j)
-	err := a.drawUntilRest(ctx, s, j, bars)
-	bars.close()
-	if errors.Is(err, context.Canceled) {
-		stop()
-		return a.detached(context.WithoutCancel(ctx), j)
-	}
+// downloads is the job that gets urls. It is checked as far as that is possible without the service.
+func (f *jobFlags) downloads(a *app, urls []string, folder, out string) (job.Spec, error) {
+	files, err := filesFor(urls, folder, out, f.checksum)
 	if err != nil {
-		return err
+		return job.Spec{}, err
 	}
-	return a.outcome(ctx, j)
-}
-
-// drawUntilRest draws the job's snapshots until it is at rest.
-func (a *app) drawUntilRest(ctx context.Context, s *session, j *ebb.Job, bars *bars) error {
-	for snap, err := range s.Watch(ctx, string(j.ID)) {
+	spec, err := f.spec(a)
+	if err != nil {
+		return spec, err
+	}
+	spec.Files = files
+	if f.priority == "" {
+		spec.Priority = job.Foreground // a person waits
+	}
+	if spec.Name == "" {
+		spec.Name = nameFor(files)
+	}
+	if err := check(spec); err != nil {
+		return spec, err
+	}
+	if f.netrc {
+		c, err := f.fromNetrc(urls)
 		if err != nil {
-			return err
+			return spec, err
 		}
-		j.Snapshot = snap
-		if err := bars.draw(ctx, j); err != nil {
-			return err
-		}
-		if ebb.AtRest(snap) {
-			return nil
-		}
+		spec.Credentials = append(spec.Credentials, c)
 	}
-	return ctx.Err()
+	return spec, nil
 }
 
-// secondThoughts is how long a detached get waits for the Ctrl-C that cancels.
-const secondThoughts = 2 * time.Second
-
-// detached is the end of a follow that Ctrl-C has cut short.
-func (a *app) detached(ctx context.Context, j *ebb.Job) error {
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, os.Interrupt)
-	defer signal.Stop(again)
-	if a.standalone {
-		a.notef("stopped; go on with: ebb attach --standalone %s (Ctrl-C again cancels the job)", shortID(j.ID))
-	} else {
-		a.notef("detached, the job goes on; come back with: ebb attach %s (Ctrl-C again cancels the job)", shortID(j.ID))
+// nameFor is the display name of a job that was given none.
+func nameFor(files []job.FileSpec) string {
+	name := []rune(filepath.Base(files[0].Local))
+	name = name[:min(len(name), job.MaxNameLen-32)]
+	if len(files) == 1 {
+		return string(name)
 	}
-	select {
-	case <-again:
-		if err := j.Cancel(ctx); err != nil {
-			return err
-		}
-		a.notef("cancelled")
-	case <-time.After(secondThoughts):
-	}
-	return &exitError{exitInterrupted}
+	return fmt.Sprintf("%s and %d more", string(name), len(files)-1)
 }
 
-// outcome tells how a job that is at rest has ended.
-func (a *app) outcome(ctx context.Context, j *ebb.Job) error {
-	if a.json {
-		a.printJSON(j.Snapshot)
-	}
+// createOrGoOn creates the job, unless there is one already that fetches the same files: then the
+// command is the second try of somebody whose first one was cut short.
+func (a *app) createOrGoOn(ctx context.Context, s *session, spec job.Spec) (*ebb.Job, error) {
+	j, err := unfinished(ctx, s, spec)
 	switch {
-	case j.State == job.Acknowledged:
-		return a.saved(ctx, j)
-	case j.Error != nil && a.json:
-		return &exitError{codeExit(j.Error.Code)}
-	case j.Error != nil:
-		a.notef("%s", j.Error.Error())
-		if !j.State.Final() {
-			a.notef("the job and its bytes are kept; once that is cleared: ebb resume %s && ebb attach %s", shortID(j.ID), shortID(j.ID))
-		}
-		return &exitError{codeExit(j.Error.Code)}
-	case j.State == job.Transferred:
-		if !a.json {
-			a.notef("all files are here; give them their names with: ebb complete %s", shortID(j.ID))
-		}
-		return nil
+	case err != nil:
+		return nil, err
+	case j == nil:
+		return s.Create(ctx, spec)
 	}
-	if !a.json {
-		a.notef("the job is %s", stateText(j.Snapshot))
+	a.notef("going on with job %s, which fetches this already", shortID(j.ID))
+	if len(spec.Headers) > 0 || spec.ClientCert != "" {
+		a.notef("its headers and client certificate stay as they are; for others, first: ebb cancel %s", shortID(j.ID))
 	}
-	return &exitError{exitFailed}
+	return j, goOn(ctx, j, spec)
 }
 
-// maxNamed is how many files are named one by one at the end.
-const maxNamed = 20
-
-func (a *app) saved(ctx context.Context, j *ebb.Job) error {
-	partial := j.Result == job.PartialComplete
-	if !a.json {
-		if err := a.nameFiles(ctx, j); err != nil {
-			return err
+// unfinished finds the live job that fetches the files of spec, nil when there is none.
+func unfinished(ctx context.Context, s *session, spec job.Spec) (*ebb.Job, error) {
+	for j, err := range s.Jobs(ctx, false) {
+		if err != nil {
+			return nil, err
 		}
-		if partial {
-			a.notef("%d of %d files were transferred when the job was completed", j.Totals.FilesDone, j.Totals.Files)
+		if j.Name != spec.Name || j.Totals.Files != len(spec.Files) || j.Type != spec.Type || j.Intent != job.NoIntent {
+			continue
+		}
+		same, err := fetches(ctx, j, spec.Files)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			return j, nil
 		}
 	}
-	if partial {
-		return &exitError{exitFailed}
-	}
-	return nil
+	return nil, nil
 }
 
-func (a *app) nameFiles(ctx context.Context, j *ebb.Job) error {
-	if j.Totals.Files > maxNamed {
-		a.printf("saved %d files, %s\n", j.Totals.FilesDone, bytesText(j.Totals.Filled))
-		return nil
-	}
+func fetches(ctx context.Context, j *ebb.Job, files []job.FileSpec) (bool, error) {
+	n := 0
 	for f, err := range j.Files(ctx) {
 		if err != nil {
+			return false, err
+		}
+		if n == len(files) || !sameFile(f.File, files[n]) {
+			return false, nil
+		}
+		n++
+	}
+	return n == len(files), nil
+}
+
+func sameFile(f job.File, spec job.FileSpec) bool {
+	same := f.URL == spec.URL && f.Digest == spec.Digest && f.NameFromServer == spec.NameFromServer
+	if spec.NameFromServer { // the server may have named it by now
+		return same && filepath.Dir(f.Local) == filepath.Dir(spec.Local)
+	}
+	return same && f.Local == spec.Local
+}
+
+// goOn gives a job what the command says now and lets it run.
+func goOn(ctx context.Context, j *ebb.Job, spec job.Spec) error {
+	for _, c := range spec.Credentials {
+		if err := j.SetCredentials(ctx, c); err != nil {
 			return err
 		}
-		if f.Done {
-			a.printf("saved %s, %s\n", f.Local, bytesText(f.Size))
-		}
+	}
+	if err := j.Set(ctx, map[string]any{
+		"priority": spec.Priority, "limit": spec.Limit, "deadline": spec.Deadline,
+		"retry_delay": spec.RetryDelay, "no_progress_timeout": spec.NoProgressTimeout,
+		"auto_complete": spec.AutoComplete, "overwrite": spec.Overwrite, "network": spec.Network,
+	}); err != nil {
+		return err
+	}
+	if j.State != job.Transferred {
+		return j.Resume(ctx)
+	}
+	if spec.AutoComplete {
+		return j.Complete(ctx)
 	}
 	return nil
 }

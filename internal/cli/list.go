@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -16,7 +17,9 @@ func (a *app) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List jobs",
-		Args:  exactly(0, "no arguments"),
+		Example: `  ebb list
+  ebb list --all --json | jq -r 'select(.state == "error") | .id'`,
+		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(s *session) error { return a.listJobs(cmd.Context(), s, all) })
 		},
@@ -37,23 +40,26 @@ func (a *app) listJobs(ctx context.Context, s *session, all bool) error {
 			continue
 		}
 		if rows == 0 {
-			fmt.Fprintln(table, "ID\tSTATE\tPRIORITY\tFILES\tPROGRESS\tNAME")
+			_, _ = fmt.Fprintln(table, "ID\tSTATE\tPRIORITY\tFILES\tPROGRESS\tNAME")
 		}
 		rows++
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", shortID(j.ID), stateText(j.Snapshot), j.Priority,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", shortID(j.ID), stateText(j.Snapshot), j.Priority,
 			j.Totals.FilesDone, j.Totals.Files, progressText(j.Snapshot), nameText(j.Snapshot))
 	}
-	if rows == 0 && !a.json {
-		a.notef("there are no jobs; begin with: ebb get URL")
+	if rows == 0 {
+		a.hintf("there are no jobs; begin with: ebb get URL")
 	}
-	return table.Flush()
+	a.written(table.Flush())
+	return nil
 }
 
 func (a *app) show() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show ID",
-		Short: "Show a job and its files",
-		Args:  exactly(1, "ID"),
+		Use:               "show ID",
+		Short:             "Show a job and its files",
+		Example:           `  ebb show 3f2a`,
+		Args:              oneID(),
+		ValidArgsFunction: a.completeID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(s *session) error {
 				j, err := s.Job(cmd.Context(), args[0])
@@ -66,7 +72,7 @@ func (a *app) show() *cobra.Command {
 	}
 }
 
-func (a *app) showJob(ctx context.Context, j *jobRef) error {
+func (a *app) showJob(ctx context.Context, j *ebb.Job) error {
 	files := []job.FileSnapshot{}
 	for f, err := range j.Files(ctx) {
 		if err != nil {
@@ -84,20 +90,27 @@ func (a *app) showJob(ctx context.Context, j *jobRef) error {
 	table := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
 	for _, row := range jobRows(j.Snapshot) {
 		if row[1] != "" {
-			fmt.Fprintf(table, "%s:\t%s\n", row[0], row[1])
+			_, _ = fmt.Fprintf(table, "%s:\t%s\n", row[0], oneLine(row[1]))
 		}
 	}
 	for _, f := range files {
-		fmt.Fprintf(table, "file %d:\t%s\n\t← %s\n\t%s\n", f.ID, f.Local, f.URL, fileText(f))
+		_, _ = fmt.Fprintf(table, "file %d:\t%s\n\t← %s\n\t%s\n", f.ID, oneLine(f.Local), oneLine(f.URL), fileText(f))
 	}
-	return table.Flush()
+	a.written(table.Flush())
+	return nil
 }
 
 func jobRows(s job.Snapshot) [][2]string {
 	rows := [][2]string{
-		{"id", string(s.ID)}, {"name", s.Name}, {"description", s.Description}, {"owner", s.Owner},
-		{"state", stateText(s)}, {"why", s.Waits}, {"priority", s.Priority.String()},
-		{"progress", progressText(s)}, {"files", fmt.Sprintf("%d of %d", s.Totals.FilesDone, s.Totals.Files)},
+		{"id", string(s.ID)},
+		{"name", s.Name},
+		{"description", s.Description},
+		{"owner", s.Owner},
+		{"state", stateText(s)},
+		{"why", s.Waits},
+		{"priority", s.Priority.String()},
+		{"progress", progressText(s)},
+		{"files", fmt.Sprintf("%d of %d", s.Totals.FilesDone, s.Totals.Files)},
 	}
 	if s.Rate > 0 {
 		rows = append(rows, [2]string{"rate", bytesText(s.Rate) + "/s"})
@@ -138,9 +151,11 @@ func fileText(f job.FileSnapshot) string {
 
 func (a *app) why() *cobra.Command {
 	return &cobra.Command{
-		Use:   "why ID",
-		Short: "Say in one sentence why a job does not move",
-		Args:  exactly(1, "ID"),
+		Use:               "why ID",
+		Short:             "Say in one sentence why a job does not move",
+		Example:           `  ebb why 3f2a`,
+		Args:              oneID(),
+		ValidArgsFunction: a.completeID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(s *session) error {
 				j, err := s.Job(cmd.Context(), args[0])
@@ -152,7 +167,7 @@ func (a *app) why() *cobra.Command {
 					a.printJSON(map[string]any{"id": j.ID, "state": j.State, "why": reason})
 					return nil
 				}
-				a.printf("job %s: %s\n", shortID(j.ID), reason)
+				a.printf("job %s: %s\n", shortID(j.ID), oneLine(reason))
 				return nil
 			})
 		},

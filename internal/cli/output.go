@@ -3,19 +3,61 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// printJSON prints one object on one line.
-func (a *app) printJSON(v any) {
-	enc := json.NewEncoder(a.Stdout)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		a.notef("%v", err)
+// printJSON prints a result: one object on one line.
+func (a *app) printJSON(v any) { a.written(writeJSON(a.Stdout, v)) }
+
+// printf prints a result.
+func (a *app) printf(format string, args ...any) {
+	_, err := fmt.Fprintf(a.Stdout, format, args...)
+	a.written(err)
+}
+
+// written remembers that a result could not be written: the command has failed then, whatever it did.
+func (a *app) written(err error) {
+	if err != nil && a.broken == nil {
+		a.broken = fmt.Errorf("write to standard output: %w", err)
 	}
+}
+
+// printJob prints what a script needs to go on: the job, or just its ID.
+func (a *app) printJob(s job.Snapshot) {
+	if a.json {
+		a.printJSON(s)
+		return
+	}
+	a.printf("%s\n", s.ID)
+}
+
+// notef tells a person something that is not the result: on standard error, with --json as an
+// object, so that both streams can be read by a program.
+func (a *app) notef(format string, args ...any) {
+	text := oneLine(fmt.Sprintf(format, args...))
+	if a.json {
+		_ = writeJSON(a.Stderr, map[string]string{"note": text})
+		return
+	}
+	_, _ = fmt.Fprintf(a.Stderr, "ebb: %s\n", text)
+}
+
+// hintf is notef for what the JSON of a job says already.
+func (a *app) hintf(format string, args ...any) {
+	if !a.json {
+		a.notef(format, args...)
+	}
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }
 
 // bytesText is a size for people, in units of 1024.
@@ -59,12 +101,24 @@ func progressText(s job.Snapshot) string {
 	return fmt.Sprintf("%s of %s (%d%%)", bytesText(s.Transferred), bytesText(s.Size), 100*s.Transferred/s.Size)
 }
 
-// nameText is what a person calls a job: its name, else its first file.
+// nameText is what a person calls a job. Jobs of ebb get have the name of their first file.
 func nameText(s job.Snapshot) string {
 	if s.Name != "" {
-		return s.Name
+		return oneLine(s.Name)
 	}
-	return "(no name)"
+	return "-"
+}
+
+// oneLine is text as a terminal may show it: in one line and without control characters, which could
+// come from a server or from a program that created a job.
+func oneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 func timeText(t time.Time) string {

@@ -3,10 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -25,17 +24,28 @@ type bars struct {
 	files    map[job.FileID]*bar
 }
 
-// bar is one line; its text is made from the latest figures.
+// bar is one line; its texts are made from the latest figures.
 type bar struct {
 	*mpb.Bar
-	name string
-	note string
-	rate int64
-	left int64
+	mu  sync.Mutex // guards now, which the bars' own goroutine reads
+	now figures
+}
+
+// figures are what a line shows.
+type figures struct {
+	name       string
+	have, size int64  // bytes; size may be unknown
+	rate       int64  // bytes per second
+	note       string // why nothing moves
 }
 
 // maxBars is how many files have a bar of their own; jobs with more have only the common one.
 const maxBars = 12
+
+const (
+	barWidth     = 40 // columns, less on a narrow terminal
+	refreshEvery = 250 * time.Millisecond
+)
 
 func (a *app) newBars(ctx context.Context, j *ebb.Job) *bars {
 	out, ok := a.Stderr.(*os.File)
@@ -43,49 +53,75 @@ func (a *app) newBars(ctx context.Context, j *ebb.Job) *bars {
 		return &bars{}
 	}
 	b := &bars{files: map[job.FileID]*bar{}}
-	b.progress = mpb.NewWithContext(context.WithoutCancel(ctx), mpb.WithOutput(io.Writer(out)), mpb.WithWidth(48), mpb.WithRefreshRate(250*time.Millisecond))
+	b.progress = mpb.NewWithContext(context.WithoutCancel(ctx), mpb.WithOutput(out), mpb.WithWidth(barWidth), mpb.WithRefreshRate(refreshEvery))
 	if j.Totals.Files != 1 {
-		b.total = b.add(fmt.Sprintf("%d files", j.Totals.Files))
+		b.total = b.add()
 	}
 	return b
 }
 
-func (b *bars) add(name string) *bar {
-	line := &bar{name: name}
+func (b *bars) add() *bar {
+	line := &bar{}
+	text := func(of func(figures) string, wc ...decor.WC) decor.Decorator {
+		return decor.Any(func(decor.Statistics) string {
+			line.mu.Lock()
+			defer line.mu.Unlock()
+			return of(line.now)
+		}, wc...)
+	}
 	line.Bar = b.progress.AddBar(0,
 		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(
-			decor.Name(shortName(name), decor.WCSyncSpaceR),
-			decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
-		),
-		mpb.AppendDecorators(
-			decor.Percentage(decor.WCSyncSpace),
-			decor.Any(func(decor.Statistics) string { return line.figures() }),
-		),
+		mpb.PrependDecorators(text(figures.shortName, decor.WCSyncSpaceR), text(figures.count, decor.WCSyncSpace)),
+		mpb.AppendDecorators(text(figures.percent, decor.WCSyncSpace), text(figures.pace)),
 	)
 	return line
 }
 
-// figures are the rate and the time left, or what is being waited for.
-func (l *bar) figures() string {
-	switch {
-	case l.note != "":
-		return "  " + l.note
-	case l.rate <= 0:
-		return ""
-	case l.left < 0:
-		return fmt.Sprintf("  %s/s", bytesText(l.rate))
+func (l *bar) set(now figures) {
+	l.mu.Lock()
+	l.now = now
+	l.mu.Unlock()
+	if now.size >= 0 {
+		l.SetTotal(max(now.size, 1), false)
 	}
-	return fmt.Sprintf("  %s/s  %s", bytesText(l.rate), time.Duration(l.left/l.rate+1)*time.Second)
+	l.SetCurrent(now.have)
 }
 
-func (l *bar) set(now, total, rate int64, note string) {
-	l.rate, l.note, l.left = rate, note, -1
-	if total >= 0 {
-		l.left = total - now
-		l.SetTotal(max(total, 1), false)
+// shortName fits a file name into its column.
+func (f figures) shortName() string {
+	const width = 32
+	r := []rune(oneLine(f.name))
+	if len(r) > width {
+		return string(r[:width-12]) + "…" + string(r[len(r)-11:])
 	}
-	l.SetCurrent(now)
+	return string(r)
+}
+
+func (f figures) count() string {
+	if f.size < 0 {
+		return bytesText(f.have)
+	}
+	return bytesText(f.have) + " / " + bytesText(f.size)
+}
+
+func (f figures) percent() string {
+	if f.size <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %%", 100*f.have/f.size)
+}
+
+// pace is the rate and the time left, or what is being waited for.
+func (f figures) pace() string {
+	switch {
+	case f.note != "":
+		return "  " + oneLine(f.note)
+	case f.rate <= 0:
+		return ""
+	case f.size < 0:
+		return fmt.Sprintf("  %s/s", bytesText(f.rate))
+	}
+	return fmt.Sprintf("  %s/s  %s", bytesText(f.rate), time.Duration((f.size-f.have)/f.rate+1)*time.Second)
 }
 
 // draw shows the job as it is now.
@@ -98,7 +134,8 @@ func (b *bars) draw(ctx context.Context, j *ebb.Job) error {
 		note = j.Waits
 	}
 	if b.total != nil {
-		b.total.set(j.Transferred, j.Size, j.Rate, strings.TrimPrefix(fmt.Sprintf("%d of %d  %s", j.Totals.FilesDone, j.Totals.Files, note), " "))
+		name := fmt.Sprintf("%d of %d files", j.Totals.FilesDone, j.Totals.Files)
+		b.total.set(figures{name, j.Transferred, j.Size, j.Rate, note})
 	}
 	if j.Totals.Files > maxBars {
 		return nil
@@ -114,7 +151,7 @@ func (b *bars) draw(ctx context.Context, j *ebb.Job) error {
 
 func (b *bars) drawFile(j *ebb.Job, f job.FileSnapshot, note string) {
 	line := b.files[f.ID]
-	if f.Done {
+	if f.Done || (f.Transferred == 0 && line == nil && j.Totals.Files > 1) { // only the active ones
 		if line != nil {
 			line.SetTotal(-1, true)
 			delete(b.files, f.ID)
@@ -122,14 +159,14 @@ func (b *bars) drawFile(j *ebb.Job, f job.FileSnapshot, note string) {
 		return
 	}
 	if line == nil {
-		line = b.add(filepath.Base(f.Local))
+		line = b.add()
 		b.files[f.ID] = line
 	}
 	rate := f.Rate
 	if j.Totals.Files == 1 {
 		rate = j.Rate
 	}
-	line.set(f.Transferred, f.Size, rate, note)
+	line.set(figures{filepath.Base(f.Local), f.Transferred, f.Size, rate, note})
 }
 
 // close takes the bars away.
@@ -144,14 +181,4 @@ func (b *bars) close() {
 		b.total.Abort(true)
 	}
 	b.progress.Wait()
-}
-
-// shortName fits a file name into its column.
-func shortName(name string) string {
-	const width = 32
-	r := []rune(name)
-	if len(r) <= width {
-		return name
-	}
-	return string(r[:width-12]) + "…" + string(r[len(r)-11:])
 }

@@ -1,12 +1,16 @@
 package cli
 
 import (
-	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -24,8 +28,9 @@ func (a *app) set() *cobra.Command {
 			if len(args) < 2 {
 				return usage("%s takes ID and at least one KEY=VALUE; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 			}
-			return nil
+			return areIDs(cmd, args[:1])
 		},
+		ValidArgsFunction: a.completeID,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings := map[string]any{}
 			for _, arg := range args[1:] {
@@ -33,9 +38,26 @@ func (a *app) set() *cobra.Command {
 					return err
 				}
 			}
-			return a.onJob(cmd.Context(), args[0], func(_ *session, j *jobRef) error { return j.Set(cmd.Context(), settings) })
+			return a.onJob(cmd.Context(), args[0], func(_ *session, j *ebb.Job) error { return j.Set(cmd.Context(), settings) })
 		},
 	}
+}
+
+// settingKeys are the settings that can be changed, with how each is read into the JSON of the service.
+var settingKeys = map[string]func(value string) (name string, v any, err error){
+	"name":                text("name"),
+	"description":         text("description"),
+	"webhook":             text("notify_url"),
+	"priority":            readPriority,
+	"limit":               readLimit,
+	"timeout":             readTimeout,
+	"retry-delay":         duration("retry_delay"),
+	"no-progress-timeout": duration("no_progress_timeout"),
+	"max-download-time":   duration("max_download_time"),
+	"inactivity-timeout":  duration("inactivity_timeout"),
+	"auto-complete":       boolean("auto_complete"),
+	"overwrite":           boolean("overwrite"),
+	"notify-flags":        readNotifyFlags,
 }
 
 // setting reads KEY=VALUE into the JSON that the service takes.
@@ -44,45 +66,68 @@ func setting(into map[string]any, arg string) error {
 	if !ok {
 		return usage("%q is not like KEY=VALUE", arg)
 	}
-	switch key {
-	case "name", "description", "priority":
-		into[key] = value
-	case "retry-delay", "no-progress-timeout", "max-download-time", "inactivity-timeout":
-		into[strings.ReplaceAll(key, "-", "_")] = value
-	case "webhook":
-		into["notify_url"] = value
-	case "auto-complete", "overwrite", "notify-flags":
-		var v any
-		if err := json.Unmarshal([]byte(value), &v); err != nil {
-			return usage("%s=%q is neither true, false nor a number", key, value)
-		}
-		into[strings.ReplaceAll(key, "-", "_")] = v
-	case "limit":
-		if value == "0" {
-			value = ""
-		}
-		rate, err := parseRate(value)
-		if err != nil {
-			return err
-		}
-		into["limit"] = rate
-	case "timeout":
-		return setTimeout(into, value)
-	default:
-		return usage("there is no setting %q; see ebb set --help", key)
+	read := settingKeys[key]
+	if read == nil {
+		return usage("there is no setting %q%s", key, suggestion(key, slices.Sorted(maps.Keys(settingKeys)), "ebb set"))
 	}
+	name, v, err := read(value)
+	if err != nil {
+		return usage("%s: %v", arg, err)
+	}
+	into[name] = v
 	return nil
 }
 
-func setTimeout(into map[string]any, value string) error {
+func text(name string) func(string) (string, any, error) {
+	return func(value string) (string, any, error) { return name, value, nil }
+}
+
+func duration(name string) func(string) (string, any, error) {
+	return func(value string) (string, any, error) {
+		var d job.Duration
+		err := d.UnmarshalText([]byte(value))
+		return name, d, err
+	}
+}
+
+func boolean(name string) func(string) (string, any, error) {
+	return func(value string) (string, any, error) {
+		if value != "true" && value != "false" {
+			return name, nil, errors.New("is neither true nor false")
+		}
+		return name, value == "true", nil
+	}
+}
+
+func readPriority(value string) (string, any, error) {
+	var p job.Priority
+	err := p.UnmarshalText([]byte(value))
+	return "priority", p, err
+}
+
+func readLimit(value string) (string, any, error) {
+	if value == "" {
+		return "limit", nil, errors.New("is empty; 0 is no limit")
+	}
+	rate, err := parseRate("limit", value)
+	return "limit", rate, err
+}
+
+// readTimeout turns a time from now into the deadline.
+func readTimeout(value string) (string, any, error) {
 	var d job.Duration
-	if err := d.UnmarshalText([]byte(value)); err != nil {
-		return usage("timeout=%q: %v", value, err)
-	}
-	at := time.Time{}
+	err := d.UnmarshalText([]byte(value))
+	var deadline time.Time
 	if d > 0 {
-		at = time.Now().Add(time.Duration(d))
+		deadline = time.Now().Add(time.Duration(d))
 	}
-	into["deadline"] = at
-	return nil
+	return "deadline", deadline, err
+}
+
+func readNotifyFlags(value string) (string, any, error) {
+	n, err := strconv.ParseUint(value, 0, 32)
+	if err != nil {
+		err = errors.New("is not the sum of 1 (transferred), 2 (error), 4 (disable) and 16 (file transferred)")
+	}
+	return "notify_flags", n, err
 }

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,14 +19,27 @@ func (a *app) watch() *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch [ID...]",
 		Short: "Print a line for each change of jobs, until Ctrl-C",
+		Long: `Print a line for each change of the given jobs, or of all. It ends with Ctrl-C, or when all the
+given jobs are completed or cancelled.`,
+		Example: `  ebb watch
+  ebb watch --json 3f2a`,
+		Args:              areIDs,
+		ValidArgsFunction: a.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return a.untilInterrupt(cmd.Context(), func(ctx context.Context, s *session) error {
-				for snap, err := range s.Watch(ctx, ids...) {
+				open, err := wholeIDs(ctx, s, ids)
+				if err != nil {
+					return err
+				}
+				for snap, err := range s.Watch(ctx, slices.Sorted(maps.Keys(open))...) {
 					if err != nil {
 						return err
 					}
 					a.printChange(snap)
-					if len(ids) == 1 && snap.State.Final() {
+					if snap.State.Final() {
+						delete(open, string(snap.ID))
+					}
+					if len(ids) > 0 && len(open) == 0 {
 						return nil
 					}
 				}
@@ -32,6 +47,19 @@ func (a *app) watch() *cobra.Command {
 			})
 		},
 	}
+}
+
+// wholeIDs are the IDs that begin with ids.
+func wholeIDs(ctx context.Context, s *session, ids []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, id := range ids {
+		j, err := s.Job(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out[string(j.ID)] = true
+	}
+	return out, nil
 }
 
 // untilInterrupt runs f with a service; Ctrl-C is the ordinary end.
@@ -93,9 +121,9 @@ func (a *app) printEvent(e ebb.Event) {
 	}
 	what := nameText(e.Job)
 	if e.File != nil {
-		what = e.File.Local
+		what = oneLine(e.File.Local)
 	} else if e.Kind == job.NoticeError && e.Job.Error != nil {
-		what = e.Job.Error.Error()
+		what = oneLine(e.Job.Error.Error())
 	}
 	a.printf("%d  %s  %s  %-16s %s\n", e.ID, timeText(e.At), shortID(e.Job.ID), e.Kind, what)
 }
