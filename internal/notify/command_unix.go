@@ -30,12 +30,13 @@ type account struct {
 // accountOf returns the account of a job's owner, such as "uid:1000". A command never runs with
 // more rights than its owner has: only root can run it as somebody else, and nobody can be root
 // by leaving a job to root's daemon.
-func accountOf(owner string) (account, error) {
+func accountOf(owner string) (account, error) { return accountFor(owner, os.Geteuid()) }
+
+func accountFor(owner string, us int) (account, error) {
 	uid, err := strconv.ParseUint(strings.TrimPrefix(owner, "uid:"), 10, 32)
 	if err != nil || !strings.HasPrefix(owner, "uid:") {
 		return account{}, fmt.Errorf("the job's owner %q is not a user of this system", owner)
 	}
-	us := os.Geteuid()
 	switch {
 	case int64(uid) == int64(us):
 		return account{home: os.Getenv("HOME"), env: environment(slices.Concat(sharedVariables, ownVariables)...)}, nil

@@ -58,13 +58,15 @@ func TestCommandRunsAsItsOwner(t *testing.T) {
 	}
 }
 
-func TestCommandNeverRunsAsAnother(t *testing.T) {
+func TestOnlyRootRunsCommandsAsAnother(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root can be everybody")
+	for _, owner := range []string{"uid:0", "uid:1001"} {
+		if got, err := accountFor(owner, 1000); err == nil || !strings.Contains(err.Error(), "cannot become another one") {
+			t.Errorf("accountFor(%s) as user 1000 = %+v, %v; want an error", owner, got, err)
+		}
 	}
-	if _, err := accountOf("uid:0"); err == nil || !strings.Contains(err.Error(), "cannot become another one") {
-		t.Errorf("accountOf(root) error %v, want that we cannot become root", err)
+	if got, err := accountFor("uid:1000", 1000); err != nil || got.credential != nil {
+		t.Errorf("accountFor(ourselves) = %+v, %v; want no change of user", got, err)
 	}
 }
 
