@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,7 +38,7 @@ func TestNewRefuses(t *testing.T) {
 		"unknown scheme":         {with(func(c *httpauth.Credentials) { c.Scheme = "hoba" }), "unknown authentication scheme"},
 		"empty token":            {with(func(c *httpauth.Credentials) { c.Scheme, c.User, c.Password = "bearer", "", "" }), "token is empty"},
 		"two for one scheme":     {httpauth.Config{Credentials: []httpauth.Credentials{ok, ok}}, "two basic credentials"},
-		"a Base that dials TLS":  {httpauth.Config{Base: &http.Transport{DialTLS: func(string, string) (net.Conn, error) { return nil, nil }}}, "Config.Base"},
+		"a Base that dials TLS":  {httpauth.Config{Base: &http.Transport{DialTLSContext: toAddr("")}}, "Config.Base"},
 	}
 	for name, tt := range tests {
 		_, err := httpauth.New(tt.cfg)

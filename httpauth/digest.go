@@ -270,7 +270,7 @@ type provenBody struct {
 func (b *provenBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.sum.Write(p[:n])
-	if err == io.EOF { //nolint:errorlint // Read returns io.EOF itself
+	if err == io.EOF {
 		if wrong := b.check(); wrong != nil {
 			return n, wrong
 		}

@@ -252,6 +252,26 @@ func TestDigestParallel(t *testing.T) {
 	}
 }
 
+// TestDigestNonceForOneUse: a nonce that a request has been given is its own until it has served.
+func TestDigestNonceForOneUse(t *testing.T) {
+	t.Parallel()
+	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", uses: 1}
+	srv := serve(t, s)
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}, MaxIdleConnsPerHost: 16})
+	var workers sync.WaitGroup
+	for range 16 {
+		workers.Go(func() {
+			for range 20 {
+				wantContent(t, tr, "GET", srv.URL, "")
+			}
+		})
+	}
+	workers.Wait()
+	if attempts, refusals, _ := s.counts(); refusals != 0 || attempts > 2*320 {
+		t.Errorf("%d attempts for 320 requests, %d refusals", attempts, refusals)
+	}
+}
+
 func newRequest(t testing.TB, method, url string, body io.Reader) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, body)

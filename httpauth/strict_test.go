@@ -36,14 +36,13 @@ type strictDigest struct {
 	extra          []string // other challenges, sent first
 	proxy          bool
 
-	mu        sync.Mutex // guards what follows
-	nonces    map[string]*strictNonce
-	made      int
-	attempts  int // requests with credentials
-	refusals  int // of them with the wrong password
-	stale     int
-	naked     int // requests without credentials
-	lastNonce string
+	mu       sync.Mutex // guards what follows
+	nonces   map[string]*strictNonce
+	made     int
+	attempts int // requests with credentials
+	refusals int // of them with the wrong password
+	stale    int
+	naked    int // requests without credentials
 }
 
 type strictNonce struct {

@@ -336,6 +336,6 @@ type body struct {
 func readHead(r io.ReadCloser) []byte {
 	slow := time.AfterFunc(drainTime, func() { r.Close() })
 	defer slow.Stop()
-	head, _ := io.ReadAll(io.LimitReader(r, maxDrain)) //nolint:errcheck // whoever reads on meets the error again
+	head, _ := io.ReadAll(io.LimitReader(r, maxDrain)) // whoever reads on meets the error again
 	return head
 }

@@ -2,6 +2,7 @@ package httpauth_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -293,11 +294,14 @@ func TestBasicIsSentAheadWithinItsFolders(t *testing.T) {
 
 func TestBearer(t *testing.T) {
 	t.Parallel()
-	var requests atomic.Int32
+	var requests, wrong atomic.Int32
 	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		if r.Header.Get("Authorization") != "Bearer good" {
-			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		if got := r.Header.Get("Authorization"); got != "Bearer good" {
+			if got != "" {
+				wrong.Add(1)
+			}
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%d", error="invalid_token"`, requests.Load()))
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -310,10 +314,15 @@ func TestBearer(t *testing.T) {
 	}
 	c.Password = "bad"
 	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{c}})
-	for range 2 {
+	requests.Store(0)
+	wrong.Store(0)
+	for range 3 {
 		if e, _ := refusal(t, tr, newRequest(t, "GET", srv.URL, nil)); !errors.Is(e, httpauth.ErrRefused) {
 			t.Error(e)
 		}
+	}
+	if wrong.Load() != 1 {
+		t.Errorf("the wrong token was sent %d times, want once", wrong.Load())
 	}
 }
 
