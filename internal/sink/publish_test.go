@@ -1,6 +1,7 @@
 package sink_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -96,7 +97,6 @@ func TestPublishDoesAllItCan(t *testing.T) {
 
 func TestPublishOverWhatIsThere(t *testing.T) {
 	t.Parallel()
-	link := func(to, name string) error { return os.Symlink(to, name) }
 	tests := []struct {
 		name      string
 		put       func(victim, name string) error
@@ -105,8 +105,8 @@ func TestPublishOverWhatIsThere(t *testing.T) {
 	}{
 		{"file", os.Link, false, job.FileExists},
 		{"file, overwrite", os.Link, true, 0},
-		{"symbolic link", link, false, job.FileExists},
-		{"symbolic link, overwrite", link, true, 0},
+		{"symbolic link", os.Symlink, false, job.FileExists},
+		{"symbolic link, overwrite", os.Symlink, true, 0},
 		{"dangling link", func(v, n string) error { return os.Symlink(v+"x", n) }, false, job.FileExists},
 		{"dangling link, overwrite", func(v, n string) error { return os.Symlink(v+"x", n) }, true, 0},
 		{"folder", func(_, n string) error { return os.Mkdir(n, 0o755) }, false, job.IsDirectory},
@@ -325,6 +325,37 @@ func TestVerify(t *testing.T) {
 	wantError(t, p.Verify(t.Context(), 3, "crc32=00000000"), job.InvalidHashAlgorithm, job.Fatal, "crc32")
 	wantError(t, p.Verify(t.Context(), 4, ""), job.ValidationFailed, job.Fatal, "of 4 bytes, 3-3 are missing")
 	wantError(t, p.Verify(t.Context(), 2, ""), job.LocalFileChanged, job.Fatal, "3 bytes on disk instead of 2")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := p.Verify(ended, 3, ok[1]); !errors.Is(err, context.Canceled) {
+		t.Errorf("Verify after the end: %v", err)
+	}
 	write(t, p, []byte("E"), 4)
 	wantError(t, p.Verify(t.Context(), 5, ""), job.ValidationFailed, job.Fatal, "3-3 are missing")
+}
+
+func TestVerifyReadsAllOfALargeFile(t *testing.T) {
+	t.Parallel()
+	p := open(t, newSink(thisBoot), target(t.TempDir(), "file"), nil, "")
+	b := content(2<<20 + 12345)
+	write(t, p, b, 0)
+	if err := p.Verify(t.Context(), int64(len(b)), sum(b)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPublishAndDiscardStopWithTheirContext(t *testing.T) {
+	t.Parallel()
+	folder, s := t.TempDir(), newSink(thisBoot)
+	to := target(folder, "file")
+	ready(t, s, to, content(10))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := s.Publish(ended, []sink.PublishFile{{Target: to, Size: 10, Done: true}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Publish: %v", err)
+	}
+	if _, err := s.Discard(ended, []sink.Target{to}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Discard: %v", err)
+	}
+	wantNames(t, folder, ".ebb-test-"+string(jobA)+"-1.part")
 }
