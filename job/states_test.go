@@ -74,6 +74,7 @@ func rows() []row {
 
 		{name: "Tick (too early)", event: Tick{}, at: time.Millisecond},
 		{name: "Tick (retry time)", event: Tick{}, at: time.Minute},
+		{name: "Tick (retry time, all files done)", setup: allFiles, event: Tick{}, at: time.Minute},
 		{name: "Tick (no progress)", setup: func(j *Job) {
 			if j.State == Queued {
 				j.Error, j.FailingSince = errTransient, t0

@@ -1,0 +1,279 @@
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// TestLifeKeepsTheRules leads jobs through random lives and checks every step.
+func TestLifeKeepsTheRules(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := t0
+		j, err := New("job", "uid:1", rapid.SampledFrom([]Type{Download, Download, Upload}).Draw(t, "type"), drawSettings(t), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lives, dumps := []Job{j}, []string{dump(t, j)}
+		for range rapid.IntRange(1, 80).Draw(t, "events") {
+			now = drawTime(t, j, now)
+			ev := drawEvent(t, j)
+			p := Policy{Jitter: rapid.Float64Range(0, 0.999).Draw(t, "jitter")}
+			next, effects, err := Next(j, ev, now, p)
+			again, sameEffects, sameErr := Next(j, ev, now, p)
+			if dump(t, next) != dump(t, again) || !cmp.Equal(effects, sameEffects) || (err == nil) != (sameErr == nil) {
+				t.Fatalf("%T gives two different answers:\n%s\n%s", ev, dump(t, next), dump(t, again))
+			}
+			s := transitionSeen{before: j, ev: ev, now: now, after: next, effects: effects}
+			if err != nil {
+				s.checkRefusal(t, err)
+			} else {
+				s.checkJob(t)
+				s.checkFiles(t)
+				s.checkEffects(t)
+				s.checkWake(t)
+			}
+			j = next
+			lives, dumps = append(lives, j), append(dumps, dump(t, j))
+		}
+		for i, old := range lives {
+			if got := dump(t, old); got != dumps[i] {
+				t.Fatalf("a later event changed an earlier job:\nwas %s\nis  %s", dumps[i], got)
+			}
+		}
+	})
+}
+
+// dump writes everything that a store would keep of a job.
+func dump(t rapid.TB, j Job) string {
+	t.Helper()
+	b, err := json.Marshal(struct {
+		Job
+		AllFiles []File
+	}{j, slices.Collect(j.Files.All())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+type transitionSeen struct {
+	before  Job
+	ev      Event
+	now     time.Time
+	after   Job
+	effects []Effect
+}
+
+func (s transitionSeen) checkRefusal(t *rapid.T, err error) {
+	var e *Error
+	if !errors.As(err, &e) || e.Class != Fatal || e.Text == "" {
+		t.Errorf("%T is refused with %#v", s.ev, err)
+	}
+	if errors.Is(err, ErrState) != (e.Code == InvalidState) {
+		t.Errorf("%T: code %v does not say whether it is the state", s.ev, e.Code)
+	}
+	if dump(t, s.before) != dump(t, s.after) || s.effects != nil {
+		t.Errorf("%T was refused and still did something", s.ev)
+	}
+}
+
+func (s transitionSeen) checkJob(t *rapid.T) {
+	before, j := s.before, s.after
+	if before.State.Final() && dump(t, before) != dump(t, j) {
+		t.Errorf("%T changed a job that is %v", s.ev, before.State)
+	}
+	if !slices.Contains(States(), j.State) || (j.State.Final() && j.Intent != NoIntent) {
+		t.Errorf("%T made a job that is %v and %v", s.ev, j.State, j.Intent)
+	}
+	if (j.State == TransientError) == j.RetryAt.IsZero() {
+		t.Errorf("%T: a job that is %v has RetryAt %v", s.ev, j.State, j.RetryAt)
+	}
+	if (j.State == InError || j.State == TransientError) && j.Error == nil {
+		t.Errorf("%T: no error says why the job is %v", s.ev, j.State)
+	}
+	if j.State == InError && j.Error.Class == Transient {
+		t.Errorf("%T: the job is stopped by an error that says it passes", s.ev)
+	}
+	if j.ErrorCount < before.ErrorCount {
+		t.Errorf("%T lowered the error count", s.ev)
+	}
+	if j.Modified.Before(before.Modified) || j.Created != before.Created {
+		t.Errorf("%T turned the times back", s.ev)
+	}
+	if j.State != before.State && j.Modified != s.now {
+		t.Errorf("%T changed the state without a trace in Modified", s.ev)
+	}
+}
+
+func (s transitionSeen) checkFiles(t *rapid.T) {
+	if want := s.before.WithFiles(s.after.Files).Totals; s.after.Totals != want {
+		t.Errorf("%T: totals are %+v, the files add up to %+v", s.ev, s.after.Totals, want)
+	}
+	if n := s.after.Files.Len(); n < s.before.Files.Len() {
+		t.Errorf("%T lost a file", s.ev)
+	}
+	for old := range s.before.Files.All() {
+		f, _ := s.after.Files.Get(old.ID)
+		changed, _ := s.ev.(Changed)
+		if f.Filled.Len() != f.Filled.Union(old.Filled).Len() && changed.File != f.ID {
+			t.Errorf("%T shrank file %d from %v to %v", s.ev, f.ID, old.Filled, f.Filled)
+		}
+		if old.Done && !cmp.Equal(old, f) {
+			t.Errorf("%T changed file %d, which was done", s.ev, f.ID)
+		}
+		if f.Done && f.Filled.Len() != f.Size {
+			t.Errorf("%T: file %d is done with %d of %d bytes", s.ev, f.ID, f.Filled.Len(), f.Size)
+		}
+		if f.ID != old.ID || f.URL != old.URL || (f.Local != old.Local && old.Filled.Len() > 0) {
+			t.Errorf("%T renamed file %+v to %+v", s.ev, old, f)
+		}
+	}
+	names := map[string]bool{}
+	for f := range s.after.Files.All() {
+		if names[f.Local] {
+			t.Errorf("%T: two files are called %s", s.ev, f.Local)
+		}
+		names[f.Local] = true
+	}
+}
+
+// checkEffects sees that no effect comes without its stored cause, and no cause without its
+// effect.
+func (s transitionSeen) checkEffects(t *rapid.T) {
+	before, j := s.before, s.after
+	had := func(want Effect) bool { return slices.Contains(s.effects, want) }
+	for _, e := range s.effects {
+		ok := true
+		switch e := e.(type) {
+		case StopTransfer:
+			ok = !j.Runnable()
+		case Publish:
+			ok = j.Intent == Completing
+		case Discard:
+			ok = j.Intent == Cancelling
+		case WakeAt:
+			ok = e.At.Equal(j.Wake())
+		case Notify:
+			f, _ := j.Files.Get(e.File)
+			ok = map[Notice]bool{
+				NoticeTransferred:     j.State == Transferred && before.State != Transferred,
+				NoticeError:           j.Error != nil && (j.State == InError || j.State == Transferred),
+				NoticeFileTransferred: f.Done && j.NotifyFlags&NotifyDisable == 0,
+				NoticeAcknowledged:    j.State == Acknowledged && before.State != Acknowledged,
+				NoticeCancelled:       j.State == Cancelled && before.State != Cancelled,
+			}[e.Kind]
+		}
+		if !ok {
+			t.Errorf("%T: effect %#v has no cause in %v %v", s.ev, e, j.State, j.Intent)
+		}
+	}
+	for effect, due := range map[Effect]bool{
+		Publish{}:                        j.Intent == Completing && before.Intent != Completing,
+		Discard{}:                        j.Intent == Cancelling && before.Intent != Cancelling,
+		StopTransfer{}:                   before.Runnable() && !j.Runnable() && !j.allDone(),
+		Notify{Kind: NoticeError}:        j.State == InError && before.State != InError,
+		Notify{Kind: NoticeTransferred}:  j.State == Transferred && before.State != Transferred,
+		Notify{Kind: NoticeAcknowledged}: j.State == Acknowledged && before.State != Acknowledged,
+		Notify{Kind: NoticeCancelled}:    j.State == Cancelled && before.State != Cancelled,
+		WakeAt{j.Wake()}:                 !j.Wake().Equal(before.Wake()),
+	} {
+		if due && !had(effect) {
+			t.Errorf("%T: %v %v became %v %v without %#v", s.ev, before.State, before.Intent, j.State, j.Intent, effect)
+		}
+	}
+}
+
+func (j Job) allDone() bool { return j.Totals.Files > 0 && j.Totals.FilesDone == j.Totals.Files }
+
+// checkWake ticks when the job wants to be woken, and sees that it then has peace: else the
+// engine would turn in circles.
+func (s transitionSeen) checkWake(t *rapid.T) {
+	wake := s.after.Wake()
+	if wake.IsZero() {
+		return
+	}
+	if wake.Before(s.now) {
+		wake = s.now
+	}
+	j, _, err := Next(s.after, Tick{}, wake, Policy{})
+	if err != nil {
+		t.Fatalf("a tick was refused: %v", err)
+	}
+	if j.Intent == Cancelling { // and it could not even be cancelled
+		if j, _, err = Next(j, Unsettled{errNeedsAction}, wake, Policy{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if next := j.Wake(); !next.IsZero() && !next.After(wake) {
+		t.Errorf("%T: %v job woken at %v wants to be woken at %v", s.ev, s.after.State, wake, next)
+	}
+}
+
+func drawSettings(t *rapid.T) Settings {
+	s := DefaultSettings()
+	pick := func(name string, d ...time.Duration) Duration { return Duration(rapid.SampledFrom(d).Draw(t, name)) }
+	s.RetryDelay = pick("retry delay", 0, time.Minute, DefaultRetryDelay)
+	s.NoProgressTimeout = pick("no progress", 0, time.Minute, time.Hour, DefaultNoProgressTimeout)
+	s.MaxDownloadTime = pick("max download time", time.Minute, DefaultMaxDownloadTime)
+	s.InactivityTimeout = pick("inactivity", time.Hour, DefaultInactivityTimeout)
+	s.AutoComplete = rapid.Bool().Draw(t, "auto-complete")
+	s.NotifyFlags = NotifyFlags(rapid.SampledFrom([]int{3, 0x13, 0x14}).Draw(t, "notify"))
+	if rapid.Bool().Draw(t, "has deadline") {
+		s.Deadline = t0.Add(rapid.SampledFrom([]time.Duration{0, time.Hour, 24 * time.Hour}).Draw(t, "deadline"))
+	}
+	return s
+}
+
+// drawTime lets some time pass, often exactly until the job wants to be woken.
+func drawTime(t *rapid.T, j Job, now time.Time) time.Time {
+	step := rapid.SampledFrom([]time.Duration{0, time.Second, 10 * time.Minute, 24 * time.Hour, -1}).Draw(t, "time")
+	if wake := j.Wake(); step < 0 && wake.After(now) {
+		return wake
+	}
+	return now.Add(max(step, 0))
+}
+
+func drawEvent(t *rapid.T, j Job) Event {
+	file := FileID(rapid.IntRange(1, max(j.Files.Len(), 1)+1).Draw(t, "file"))
+	if f, ok := j.Files.Get(file); ok && f.Done {
+		file = 1
+	}
+	return rapid.OneOf(
+		rapid.Just[Event](Resume{}), rapid.Just[Event](Resume{}), rapid.Just[Event](Resume{}),
+		rapid.Just[Event](Suspend{}),
+		rapid.Just[Event](Tick{}), rapid.Just[Event](Tick{}), rapid.Just[Event](Boot{}),
+		rapid.SampledFrom([]Event{Cancel{}, Complete{}, Settled{}, Settled{UnableToDeleteFiles}, Unsettled{errNeedsAction}, Unsettled{errNeedsAction}}),
+		rapid.Map(rapid.IntRange(0, 3), func(n int) Event {
+			specs := make([]FileSpec, n)
+			for i := range specs {
+				name := fmt.Sprint("/d/", j.Files.Len()+i)
+				specs[i] = FileSpec{URL: "https://example.com" + name, Local: name, NameFromServer: i%2 == 0}
+			}
+			return AddFiles{specs}
+		}),
+		rapid.Map(rapid.IntRange(0, 64), func(at int) Event {
+			start := int64(at) << 14
+			return Progress{
+				File: file, Filled: Ranges{{start, start + 1<<18}}, Size: size, Boot: "boot",
+				Validator: Validator{ETag: `"1"`}, Name: fmt.Sprint(at % 4),
+			}
+		}),
+		rapid.Just[Event](FileDone{file, size}), rapid.Just[Event](FileDone{file, size}), rapid.Just[Event](Changed{file}),
+		rapid.Map(rapid.SampledFrom([]time.Duration{0, time.Second, 100 * time.Hour}), func(after time.Duration) Event {
+			e := *errTransient
+			e.RetryAfter, e.File = after, file
+			return Fault{&e}
+		}),
+		rapid.SampledFrom([]Event{Fault{errFatal}, Fault{errNeedsAction}, Ran{time.Second}, Ran{time.Minute}}),
+		rapid.Custom(func(t *rapid.T) Event { return Set{drawSettings(t)} }),
+		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}}),
+	).Draw(t, "event")
+}
