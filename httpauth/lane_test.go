@@ -32,6 +32,8 @@ func (s *knockSession) answer(_ context.Context, _ message, c *Challenge) (answe
 	switch {
 	case c == nil:
 		return nil, nil // if this connection is not open yet, it will say so
+	case c.Token == "" && s.knocked:
+		return nil, errors.New("this session is over: its connection was another one")
 	case c.Token == "":
 		s.knocked = true
 		return knockAnswer("NTLM knock"), nil
