@@ -9,14 +9,15 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-type pairInput struct {
-	jobInput
+// PairInput names one pair of a job's credentials.
+type PairInput struct {
+	JobInput
 	Target string `path:"target" enum:"server,proxy"`
 	Scheme string `path:"scheme" enum:"basic,digest,ntlm,negotiate,passport,bearer,any"`
 }
 
 type setCredentialInput struct {
-	pairInput
+	PairInput
 	Body struct {
 		User     string `json:"user"`
 		Password string `json:"password" doc:"for bearer the token"`
@@ -38,7 +39,7 @@ func (s *server) credentials(a huma.API) {
 	huma.Register(a, op("remove-credentials", http.MethodDelete, path+"/{target}/{scheme}", "Forget one pair"), s.removeCredential)
 }
 
-func (s *server) listCredentials(ctx context.Context, in *jobInput) (*credentialsOutput, error) {
+func (s *server) listCredentials(ctx context.Context, in *JobInput) (*credentialsOutput, error) {
 	found, err := s.get(ctx, in)
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func (s *server) setCredential(ctx context.Context, in *setCredentialInput) (*cr
 	return pairsOf(snap), nil
 }
 
-func (s *server) removeCredential(ctx context.Context, in *pairInput) (*credentialsOutput, error) {
+func (s *server) removeCredential(ctx context.Context, in *PairInput) (*credentialsOutput, error) {
 	id, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 )
 
 type filesInput struct {
-	jobInput
+	JobInput
 	From  int `query:"from" minimum:"1" default:"1" doc:"the first file's number"`
 	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 }
@@ -23,7 +23,7 @@ type filesOutput struct {
 }
 
 type addFilesInput struct {
-	jobInput
+	JobInput
 	Body struct {
 		Files []job.FileSpec `json:"files" required:"true" minItems:"1"`
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-type jobInput struct {
+// JobInput is embedded by the inputs of operations on one job; huma sees only what is exported.
+type JobInput struct {
 	ID string `path:"id" minLength:"1" doc:"the job's ID or the beginning of it"`
 }
 
@@ -26,7 +27,7 @@ type createInput struct {
 }
 
 type configureInput struct {
-	jobInput
+	JobInput
 	RawBody []byte
 	Body    job.Settings
 }
@@ -103,7 +104,7 @@ func decode(body []byte, to any) error {
 	return nil
 }
 
-func (s *server) get(ctx context.Context, in *jobInput) (*jobOutput, error) {
+func (s *server) get(ctx context.Context, in *JobInput) (*jobOutput, error) {
 	id, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (s *server) configure(ctx context.Context, in *configureInput) (*jobOutput,
 	return &jobOutput{snap}, nil
 }
 
-func (s *server) forget(ctx context.Context, in *jobInput) (*struct{}, error) {
+func (s *server) forget(ctx context.Context, in *JobInput) (*struct{}, error) {
 	id, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -138,8 +139,8 @@ func (s *server) forget(ctx context.Context, in *jobInput) (*struct{}, error) {
 	return nil, nil
 }
 
-func (s *server) command(ev job.Event) func(context.Context, *jobInput) (*jobOutput, error) {
-	return func(ctx context.Context, in *jobInput) (*jobOutput, error) {
+func (s *server) command(ev job.Event) func(context.Context, *JobInput) (*jobOutput, error) {
+	return func(ctx context.Context, in *JobInput) (*jobOutput, error) {
 		id, err := s.find(ctx, in.ID)
 		if err != nil {
 			return nil, err

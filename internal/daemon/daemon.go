@@ -53,12 +53,32 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	svc, err := Open(ctx, places.dir, version.String(), cfg.Log)
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
-		return nil // another command was quicker; its daemon serves us both
+		return awaitOther(ctx, places.socket, err) // another command was quicker; its daemon serves us both
 	}
 	if err != nil {
 		return err
 	}
 	return errors.Join(serve(ctx, cancel, cfg, places, svc), svc.Close())
+}
+
+// awaitTime bounds the wait for a daemon that was quicker to answer.
+const awaitTime = 5 * time.Second
+
+// awaitOther waits until the daemon that has the state folder answers. A program that runs the engine
+// in itself (package local) never does; then inUse is why this daemon cannot start.
+func awaitOther(ctx context.Context, socket string, inUse error) error {
+	ctx, cancel := context.WithTimeout(ctx, awaitTime)
+	defer cancel()
+	for {
+		if conn, err := ipc.Dial(ctx, socket); err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w, which takes no commands: it is perhaps a get --standalone; wait for its end", inUse)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // places are the folder and the socket of a daemon.
