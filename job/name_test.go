@@ -224,9 +224,11 @@ func TestSettingsAtTheirBounds(t *testing.T) {
 	if got := j.RetryDelay; got != Duration(MinRetryDelay) {
 		t.Errorf("retry delay 0 became %v, want 5s", got)
 	}
-	s.NotifyCommand[1] = "changed by the caller"
-	if j.NotifyCommand[1] != "x" {
-		t.Error("the job shares its command with the caller")
+	pairs, headers := []CredentialRef{{"server", "basic"}}, []string{"Cookie"}
+	j = step(t, j, t0, SetCredentials{pairs}, SetHeaders{headers})
+	s.NotifyCommand[1], pairs[0].Scheme, headers[0] = "changed by the caller", "changed", "changed"
+	if j.NotifyCommand[1] != "x" || j.Credentials[0].Scheme != "basic" || j.HeaderNames[0] != "Cookie" {
+		t.Error("the job shares slices with the caller")
 	}
 	if _, err := New("id", "uid:1", 3, DefaultSettings(), t0); err == nil {
 		t.Error("a type that does not exist was accepted")

@@ -59,7 +59,7 @@ func TestBackOffGrowsWithFullJitter(t *testing.T) {
 			}
 		}
 	}
-	for _, attempts := range []int{31, 32, 33, 64, 1 << 40} { // where a shift would overflow
+	for _, attempts := range []int{31, 32, 33, 34, 35, 36, 40, 63, 64, 65, 1 << 40} { // where a shift would overflow
 		if got := retryDelay(attempts, time.Hour, 0.5); got != 30*time.Minute {
 			t.Errorf("error %d: retried after %v, want 30m", attempts, got)
 		}
@@ -306,6 +306,22 @@ func TestInactivityAndDeadline(t *testing.T) {
 				t.Errorf("at its time: intent %q, %+v", late.Intent, late.Error)
 			}
 		})
+	}
+}
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	t1, t2 := t0.Add(time.Hour), t0.Add(2*time.Hour)
+	j := step(t, queued(t, DefaultSettings()), t1, FileDone{1, size}, FileDone{2, size})
+	if !j.Created.Equal(t0) || !j.Modified.Equal(t1) || !j.Finished.Equal(t1) {
+		t.Errorf("created %v, modified %v, finished %v", j.Created, j.Modified, j.Finished)
+	}
+	j = step(t, j, t2, AddFiles{[]FileSpec{{URL: "https://example.com/c", Local: "/d/c"}}}, Resume{})
+	if !j.Modified.Equal(t2) || !j.Finished.IsZero() {
+		t.Errorf("with another file to go: modified %v, finished %v", j.Modified, j.Finished)
+	}
+	if done := step(t, j, t2, FileDone{3, 0}, Complete{}, Settled{}); !done.Finished.Equal(t2) {
+		t.Errorf("finished again at %v", done.Finished)
 	}
 }
 
