@@ -51,8 +51,22 @@ func syncFile(f *os.File) error {
 	return retry(func() error { return unix.Fdatasync(int(f.Fd())) })
 }
 
-// syncFileSystem makes everything durable on the file system that f is on.
-func syncFileSystem(f *os.File) error { return unix.Syncfs(int(f.Fd())) }
+// syncFileSystem makes everything durable on the file system that f is on, if it is one where
+// syncfs does all that fsync does. On others it leaves the bytes in the cache of the disk (FAT),
+// of the server (CIFS, 9p) or of the process (FUSE) behind the file system.
+func syncFileSystem(f *os.File) error {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	const zfs = 0x2fc12fc1
+	switch uint32(st.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC,
+		unix.OVERLAYFS_SUPER_MAGIC, unix.TMPFS_MAGIC, zfs:
+		return unix.Syncfs(int(f.Fd()))
+	}
+	return errors.ErrUnsupported
+}
 
 // lostWrite returns the error of a write to f that failed on its way to the disk.
 // syncfs does not tell which file it happened to, and nothing at all before Linux 5.8. After

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ebb-transfer/ebb/internal/sink"
@@ -57,7 +58,7 @@ func free(t *testing.T, folder string) int64 {
 	if err := unix.Statfs(folder, &st); err != nil {
 		t.Fatal(err)
 	}
-	return int64(st.Bfree) * st.Bsize
+	return int64(st.Bfree * uint64(st.Bsize))
 }
 
 func TestDiskFull(t *testing.T) {
@@ -295,6 +296,39 @@ func failed(ps []*sink.Partial) (n int) {
 		}
 	}
 	return n
+}
+
+// What syncfs leaves in the cache of a disk is not durable.
+func TestOnlySomeFileSystemsAreSyncedAsAWhole(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string][]sink.Change{
+		"tmpfs": {sink.SyncFileSystem},
+		"ramfs": {sink.SyncFileSystem, sink.SyncFile, sink.SyncFile, sink.SyncFile, sink.SyncFile, sink.SyncFolder},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			folder := mount(t, kind, kind, 0, "")
+			var got []sink.Change
+			s := sink.New(sink.Config{Intercept: func(c sink.Change, _ string, do func() error) error {
+				if c == sink.SyncFile || c == sink.SyncFolder || c == sink.SyncFileSystem {
+					got = append(got, c)
+				}
+				return do()
+			}})
+			var ps []*sink.Partial
+			for id := range job.FileID(4) {
+				p := open(t, s, sink.Target{Job: jobA, File: id + 1, Local: filepath.Join(folder, "file")}, nil, "")
+				write(t, p, content(10), 0)
+				ps = append(ps, p)
+			}
+			if err := s.Sync(ps); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("syncs (-want +got):\n%s", d)
+			}
+		})
+	}
 }
 
 // tmpfs gives back by itself what does not fit; ext4 fills the disk.

@@ -11,15 +11,15 @@ import (
 // what is durable now. It covers what was written before it began, and costs nothing
 // when that was durable already.
 func (p *Partial) Checkpoint() (job.Ranges, error) {
-	c, pending := p.beginCheckpoint()
-	if !pending {
-		return c.filled, c.err
-	}
-	err := p.sink.do(SyncFile, c.name, func() error { return syncFile(p.file) })
-	if err == nil && !c.entered {
-		err = p.sink.syncFolder(p.folder)
-	}
-	return p.endCheckpoint(c.filled, err)
+	p.sink.syncEach([]*Partial{p})
+	return p.outcome()
+}
+
+// outcome returns what is durable, and the error of a failed sync.
+func (p *Partial) outcome() (job.Ranges, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.durable, p.err
 }
 
 // Sync is Checkpoint for many files at once: a file system with several of them is synced
@@ -35,13 +35,43 @@ func (s *Sink) Sync(ps []*Partial) error {
 			s.syncFileSystem(together)
 		}
 	}
-	var first error
+	s.syncEach(ps)
 	for _, p := range ps {
-		if _, err := p.Checkpoint(); err != nil && first == nil {
-			first = err
+		if _, err := p.outcome(); err != nil {
+			return err
 		}
 	}
-	return first
+	return nil
+}
+
+// syncEach syncs each file for itself, as far as it needs that, and then their folders once.
+func (s *Sink) syncEach(ps []*Partial) {
+	begun, errs := make([]checkpoint, len(ps)), make([]error, len(ps))
+	folders := make(map[string]error)
+	for i, p := range ps {
+		c := p.beginCheckpoint()
+		begun[i] = c
+		if !c.pending {
+			continue
+		}
+		errs[i] = s.do(SyncFile, c.name, func() error { return syncFile(p.file) })
+		if errs[i] == nil && !c.entered {
+			folders[p.folder] = nil
+		}
+	}
+	for folder := range folders {
+		folders[folder] = s.syncFolder(folder)
+	}
+	for i, p := range ps {
+		c, err := begun[i], errs[i]
+		if !c.pending {
+			continue
+		}
+		if err == nil && !c.entered {
+			err = folders[p.folder]
+		}
+		p.endCheckpoint(c.filled, err)
+	}
 }
 
 // syncTogether is the number of files from which on a sync of their whole file system
@@ -53,15 +83,15 @@ const syncTogether = 4
 func (s *Sink) syncFileSystem(ps []*Partial) {
 	begun := make([]checkpoint, len(ps))
 	for i, p := range ps {
-		begun[i], _ = p.beginCheckpoint()
+		begun[i] = p.beginCheckpoint()
 	}
 	err := s.do(SyncFileSystem, ps[0].folder, func() error { return syncFileSystem(ps[0].file) })
 	if err != nil {
 		return
 	}
 	for i, p := range ps {
-		if begun[i].err == nil {
-			_, _ = p.endCheckpoint(begun[i].filled, lostWrite(p.file)) // p keeps both
+		if c := begun[i]; c.pending {
+			p.endCheckpoint(c.filled, lostWrite(p.file))
 		}
 	}
 }
@@ -71,23 +101,19 @@ type checkpoint struct {
 	name    string
 	filled  job.Ranges
 	entered bool
-	err     error
+	pending bool // there is something to sync
 }
 
-// beginCheckpoint notes what the sync that follows will cover. It reports false when
-// there is nothing to sync, and then what is durable.
-func (p *Partial) beginCheckpoint() (c checkpoint, pending bool) {
+// beginCheckpoint notes what the sync that follows will cover.
+func (p *Partial) beginCheckpoint() checkpoint {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c = checkpoint{p.name, p.filled, p.entered, p.err}
-	if p.err != nil {
-		c.filled = p.durable
-	}
-	return c, p.err == nil && !(p.entered && p.filled.Len() == p.durable.Len())
+	durable := p.entered && p.filled.Len() == p.durable.Len()
+	return checkpoint{p.name, p.filled, p.entered, p.err == nil && !durable}
 }
 
 // endCheckpoint takes the outcome of the sync of the bytes of filled.
-func (p *Partial) endCheckpoint(filled job.Ranges, err error) (job.Ranges, error) {
+func (p *Partial) endCheckpoint(filled job.Ranges, err error) {
 	if err == nil {
 		err = p.stillThere()
 	}
@@ -95,7 +121,9 @@ func (p *Partial) endCheckpoint(filled job.Ranges, err error) (job.Ranges, error
 	defer p.mu.Unlock()
 	switch {
 	case p.err != nil:
-	case err != nil:
+	case err == nil:
+		p.durable, p.entered = p.durable.Union(filled), true
+	default:
 		p.err = p.target.fail("write", err)
 		p.filled = p.durable
 		if !p.sparse {
@@ -103,10 +131,7 @@ func (p *Partial) endCheckpoint(filled job.Ranges, err error) (job.Ranges, error
 			// now. A file system that takes no new name takes no new bytes either.
 			_ = p.markSparse()
 		}
-	default:
-		p.durable, p.entered = p.durable.Union(filled), true
 	}
-	return p.durable, p.err
 }
 
 // stillThere fails when the file was deleted, most likely with its folder: what is
