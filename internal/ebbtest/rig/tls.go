@@ -16,7 +16,7 @@ import (
 
 // writeCertificates makes a certificate authority and a certificate for
 // localhost, 127.0.0.1 and ::1. It writes ca.pem, server.pem and server.key into
-// dir and returns the authority's certificate.
+// dir and returns a pool with the authority's certificate.
 func writeCertificates(t testing.TB, dir string) *x509.CertPool {
 	t.Helper()
 	ca := &x509.Certificate{
@@ -31,7 +31,8 @@ func writeCertificates(t testing.TB, dir string) *x509.CertPool {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	caKey, serverKey := newKey(t), newKey(t)
-	write(t, filepath.Join(dir, "ca.pem"), sign(t, ca, ca, caKey, caKey))
+	authority := sign(t, ca, ca, caKey, caKey)
+	write(t, filepath.Join(dir, "ca.pem"), authority)
 	write(t, filepath.Join(dir, "server.pem"), sign(t, server, ca, serverKey, caKey))
 	der, err := x509.MarshalPKCS8PrivateKey(serverKey)
 	if err != nil {
@@ -40,7 +41,9 @@ func writeCertificates(t testing.TB, dir string) *x509.CertPool {
 	write(t, filepath.Join(dir, "server.key"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 
 	pool := x509.NewCertPool()
-	pool.AddCert(ca)
+	if !pool.AppendCertsFromPEM([]byte(authority)) { // not ca: only what is signed has its key
+		t.Fatal("the authority's certificate cannot be read back")
+	}
 	return pool
 }
 
