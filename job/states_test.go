@@ -176,6 +176,7 @@ func node(s State, i Intent) string {
 func (o outcome) from() string {
 	return strings.TrimSuffix(o.state.String()+"+"+o.intent.String(), "+")
 }
+
 func (o outcome) to() string {
 	return strings.TrimSuffix(o.toState.String()+"+"+o.toIntent.String(), "+")
 }

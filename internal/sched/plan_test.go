@@ -202,7 +202,7 @@ func TestWhy(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			jobs := append(tc.jobs, tc.asked)
+			jobs := slices.Concat(tc.jobs, []Candidate{tc.asked})
 			if got := Why(t0, tc.asked.ID, jobs, tc.facts, tc.limits); got != tc.want {
 				t.Errorf("got  %q\nwant %q", got, tc.want)
 			}
