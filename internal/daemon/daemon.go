@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(serve(ctx, cancel, cfg, places, svc), svc.Close())
+	return serve(ctx, cancel, cfg, places, svc)
 }
 
 // awaitTime bounds the wait for a daemon that was quicker to answer.
@@ -94,7 +94,7 @@ func findPlaces(system bool) (places, error) {
 	return places{dir, socket}, err
 }
 
-// serve runs the engine and the API beside each other until ctx ends.
+// serve runs the engine and the API beside each other until ctx ends; then it closes svc.
 func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service) error {
 	listen := ipc.Listen
 	if cfg.System {
@@ -102,7 +102,7 @@ func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service
 	}
 	l, err := listen(at.socket)
 	if err != nil {
-		return err
+		return errors.Join(err, svc.Close())
 	}
 	started := time.Now()
 	idle := newIdle()
@@ -127,11 +127,12 @@ func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service
 		}
 	})
 	if cfg.Auto {
-		wg.Go(func() { idle.watch(ctx, cfg, svc.Engine, stop) })
+		wg.Go(func() { idle.watch(ctx, cfg, svc, stop) })
 	}
 	cfg.Log.Info("ready", "version", version.String(), "socket", at.socket, "state", at.dir)
 	err = svc.Run(ctx)
 	stop()
+	err = errors.Join(err, svc.Close()) // before the socket goes: without it, the state folder is free
 	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	_ = srv.Shutdown(bye) // streams end with ctx; a caller that lingers is cut off

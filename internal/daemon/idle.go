@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/ebb-transfer/ebb/internal/engine"
 )
 
 // idle knows when a daemon that started by itself is needed no more.
@@ -42,7 +40,7 @@ func (i *idle) quiet(d time.Duration) bool {
 
 // watch calls stop once there has been neither a client nor a job that can go on by itself for
 // a while. It ends then, or with ctx.
-func (i *idle) watch(ctx context.Context, cfg Config, e *engine.Engine, stop func()) {
+func (i *idle) watch(ctx context.Context, cfg Config, svc *Service, stop func()) {
 	limit := cfg.IdleExit
 	if limit == 0 {
 		limit = defaultIdleExit
@@ -53,7 +51,7 @@ func (i *idle) watch(ctx context.Context, cfg Config, e *engine.Engine, stop fun
 			return
 		case <-time.After(limit / 4):
 		}
-		busy, err := e.Busy(ctx)
+		busy, err := svc.busy(ctx)
 		if err != nil || busy {
 			i.touch()
 			continue

@@ -95,6 +95,16 @@ func (s *Service) Run(ctx context.Context) error {
 	return s.Engine.Run(ctx)
 }
 
+// busy reports whether there is anything to do that does not wait for a command: jobs that
+// run or will, and notices to deliver.
+func (s *Service) busy(ctx context.Context) (bool, error) {
+	if busy, err := s.Engine.Busy(ctx); busy || err != nil {
+		return busy, err
+	}
+	pending, err := s.store.Pending(ctx)
+	return len(pending) > 0, err
+}
+
 // Close releases the state folder, after Run has returned.
 func (s *Service) Close() error {
 	s.http.Close()

@@ -32,10 +32,11 @@ func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
 	if err != nil {
 		return err
 	}
-	if en.job.Runnable() != j.Runnable() || en.job.Priority != j.Priority || en.job.Totals.Files != j.Totals.Files {
+	if en.job.Runnable() != j.Runnable() || (j.Runnable() && (en.job.Priority != j.Priority || en.job.Totals.Files != j.Totals.Files)) {
 		s.plan.dirty = true
 	}
 	en.job = j
+	s.ready.put(en, j.Runnable())
 	if _, booted := ev.(job.Boot); !booted {
 		s.touch(en, files...)
 	}

@@ -375,8 +375,11 @@ func (e *Engine) Notices(ctx context.Context, after uint64, limit int) ([]store.
 // itself must stay.
 func (e *Engine) Busy(ctx context.Context) (bool, error) {
 	return ask(ctx, e, func(s *session) (bool, error) {
+		if len(s.ready)+len(s.busy) > 0 {
+			return true, nil
+		}
 		for _, en := range s.jobs {
-			if en.job.State == job.Queued || en.job.State == job.TransientError || en.job.Intent != job.NoIntent || len(en.runs) > 0 {
+			if en.job.State == job.TransientError || en.job.Intent != job.NoIntent {
 				return true, nil
 			}
 		}

@@ -16,6 +16,7 @@ type plan struct {
 	sched.Decision
 	dirty   bool // something that the schedule depends on has changed
 	alarm   *time.Timer
+	chosen  set            // entries of the last decision
 	starts  []*entry       // planned jobs that may have files to start, in order
 	free    bool           // a slot has become free, or starts has changed
 	hosts   map[string]int // connections by host
@@ -89,31 +90,29 @@ func (s *session) schedule() {
 	s.plan.Decision = sched.Plan(now, s.candidates(), s.facts(now), s.cfg.Limits.Sched)
 	s.plan.dirty, s.plan.free = false, true
 	s.plan.starts = s.plan.starts[:0]
-	chosen := make(map[*entry]bool, len(s.plan.Run))
+	chosen := make(set, len(s.plan.Run))
 	for _, id := range s.plan.Run {
 		en := s.jobs[id]
-		chosen[en] = true
+		chosen.put(en, true)
 		if !en.planned {
 			en.planned, en.since = true, now
 		}
 		en.cursor = 1
 		s.plan.starts = append(s.plan.starts, en)
 	}
-	for _, en := range s.order {
-		if en.planned && !chosen[en] {
+	for en := range s.plan.chosen {
+		if _, still := chosen[en]; !still {
 			en.planned, en.lastRan = false, now
 			s.stopRuns(en)
 		}
 	}
+	s.plan.chosen = chosen
 }
 
 // candidates are the jobs that wait for nothing but a slot.
 func (s *session) candidates() []sched.Candidate {
-	var out []sched.Candidate
-	for _, en := range s.order {
-		if s.jobs[en.job.ID] != en || !en.job.Runnable() {
-			continue
-		}
+	out := make([]sched.Candidate, 0, len(s.ready))
+	for en := range s.ready {
 		out = append(out, en.candidate())
 	}
 	return out
@@ -204,6 +203,7 @@ func (s *session) start(en *entry, f job.File, host string) {
 		en.runs = map[job.FileID]*run{}
 	}
 	en.runs[f.ID] = r
+	s.busy.put(en, true)
 	s.plan.hosts[host]++
 	s.plan.running++
 	s.pulse.on = true

@@ -30,13 +30,25 @@ type entry struct {
 	seenLive int64     // bytes at the last pulse, for the rate
 }
 
+// set is a set of entries.
+type set map[*entry]struct{}
+
+func (s set) put(en *entry, in bool) {
+	if in {
+		s[en] = struct{}{}
+	} else {
+		delete(s, en)
+	}
+}
+
 // enter takes a job into the session.
 func (s *session) enter(j job.Job) *entry {
 	en := &entry{job: j, rev: s.rev.Add(1), wakePos: -1, cursor: 1, secrets: &jobSecrets{}}
 	s.jobs[j.ID] = en
 	s.order = append(s.order, en)
 	s.lastSeq = max(s.lastSeq, j.Seq)
-	s.plan.dirty = true
+	s.ready.put(en, j.Runnable())
+	s.plan.dirty = s.plan.dirty || j.Runnable()
 	return en
 }
 
@@ -59,7 +71,6 @@ func (s *session) leave(en *entry) {
 		clear(s.order[len(kept):])
 		s.order = kept
 	}
-	s.plan.dirty = true
 }
 
 // recentLen is how many final jobs a watcher that comes back can still be told of.

@@ -82,6 +82,7 @@ func (s *session) stopped(r *run, filled job.Ranges, fault *job.Error, size int6
 		return
 	}
 	delete(en.runs, r.file.ID)
+	s.busy.put(en, len(en.runs) > 0)
 	s.plan.running--
 	s.release(r)
 	s.ran(en)

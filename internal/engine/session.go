@@ -17,6 +17,8 @@ type session struct {
 	*Engine
 	jobs    map[job.ID]*entry
 	order   []*entry // by Seq; entries that left are dropped from time to time
+	ready   set      // entries whose job is runnable
+	busy    set      // entries with runs
 	lastSeq uint64
 	recent  []*entry // final jobs that watchers may have missed, oldest first
 	batch   batch
@@ -35,9 +37,10 @@ type session struct {
 func (e *Engine) session(ctx context.Context) error {
 	workers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &session{
-		Engine: e, jobs: map[job.ID]*entry{}, plan: newPlan(), ctx: workers,
+		Engine: e, jobs: map[job.ID]*entry{}, ready: set{}, busy: set{}, plan: newPlan(), ctx: workers,
 		dead: make(chan struct{}), finishing: make(chan finished, finishBatch), settling: make(chan struct{}, 4),
 	}
+	defer s.abandon()
 	defer s.goroutine.Wait()
 	defer cancel()
 	defer close(s.dead)
@@ -56,6 +59,18 @@ func (e *Engine) session(ctx context.Context) error {
 		e.doubtful = append(e.doubtful, id)
 	}
 	return err
+}
+
+// abandon closes the files that nobody will finish any more.
+func (s *session) abandon() {
+	for {
+		select {
+		case f := <-s.finishing:
+			_ = f.run.partial.Close()
+		default:
+			return
+		}
+	}
 }
 
 // load reads the jobs and boots them.
@@ -140,7 +155,7 @@ const drainTime = 10 * time.Second
 
 // drain stops the workers and stores their last words, so that nothing is fetched twice.
 func (s *session) drain() error {
-	for _, en := range s.jobs {
+	for en := range s.busy {
 		s.stopRuns(en)
 	}
 	deadline := time.After(drainTime)

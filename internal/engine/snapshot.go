@@ -37,10 +37,7 @@ func (s *session) beat() {
 	now := time.Now()
 	s.pulse.last, s.pulse.on = now, s.plan.running > 0
 	watched := s.watch.any()
-	for _, en := range s.order {
-		if len(en.runs) == 0 {
-			continue
-		}
+	for en := range s.busy {
 		if now.Sub(en.active) >= activeEvery {
 			s.ran(en)
 		}
