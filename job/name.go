@@ -54,6 +54,29 @@ func checkProxy(raw string) error {
 	return nil
 }
 
+// maxCommand in bytes bounds a notify command and its arguments, as in BITS.
+const maxCommand = 4000
+
+// checkCommand refuses what could only run by a search along a path or through a shell.
+func checkCommand(argv []string) error {
+	if len(argv) == 0 {
+		return nil
+	}
+	program, whole := argv[0], strings.Join(argv, " ")
+	windows := len(program) > 2 && program[1] == ':' && (program[2] == '\\' || program[2] == '/')
+	switch lower := strings.ToLower(program); {
+	case !windows && !strings.HasPrefix(program, "/"):
+		return Invalid(InvalidArg, "notify command %q is not the full path of a program", program)
+	case windows && (strings.HasSuffix(lower, ".bat") || strings.HasSuffix(lower, ".cmd")):
+		return Invalid(InvalidArg, "notify command %q would run through a shell; name its interpreter as the program", program)
+	case strings.ContainsRune(whole, 0):
+		return Invalid(InvalidArg, "the notify command holds a NUL byte")
+	case len(whole) > maxCommand:
+		return Invalid(StringTooLong, "the notify command has more than %d bytes", maxCommand)
+	}
+	return nil
+}
+
 func checkWebhook(raw string) error {
 	if raw == "" {
 		return nil

@@ -136,6 +136,9 @@ func (s Settings) check() (Settings, error) {
 	case s.NoProgressTimeout < 0 || s.Network.ConnectTimeout < 0 || s.Network.StallTimeout < 0:
 		return s, Invalid(InvalidArg, "no_progress_timeout, connect_timeout and stall_timeout must not be negative")
 	}
+	if err := checkCommand(s.NotifyCommand); err != nil {
+		return s, err
+	}
 	if err := checkWebhook(s.NotifyURL); err != nil {
 		return s, err
 	}

@@ -1,0 +1,40 @@
+package job_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+func TestNotifyCommandIsAWholePathAndNoShell(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		argv []string
+		want job.Code
+	}{
+		{nil, job.OK},
+		{[]string{"/usr/bin/logger", "done"}, job.OK},
+		{[]string{`C:\Program Files\tool.exe`}, job.OK},
+		{[]string{"logger"}, job.InvalidArg},
+		{[]string{""}, job.InvalidArg},
+		{[]string{"./logger"}, job.InvalidArg},
+		{[]string{`C:\done.BAT`}, job.InvalidArg},
+		{[]string{"/bin/true", "a\x00b"}, job.InvalidArg},
+		{[]string{"/bin/true", strings.Repeat("x", 4000)}, job.StringTooLong},
+	} {
+		s := job.DefaultSettings()
+		s.NotifyCommand = c.argv
+		_, err := job.New("id", "uid:1", job.Download, s, time.Unix(1, 0))
+		var refusal *job.Error
+		if got := job.OK; errors.As(err, &refusal) {
+			if got = refusal.Code; got != c.want {
+				t.Errorf("%q: %v, want %v", c.argv, got, c.want)
+			}
+		} else if c.want != job.OK {
+			t.Errorf("%q is taken, want %v", c.argv, c.want)
+		}
+	}
+}
