@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -59,7 +60,7 @@ func TestBackOffGrowsWithFullJitter(t *testing.T) {
 			}
 		}
 	}
-	for _, attempts := range []int{31, 32, 33, 34, 35, 36, 40, 63, 64, 65, 1 << 40} { // where a shift would overflow
+	for _, attempts := range []int{31, 32, 33, 34, 35, 36, 40, 63, 64, 65, math.MaxInt} { // where a shift would overflow
 		if got := retryDelay(attempts, time.Hour, 0.5); got != 30*time.Minute {
 			t.Errorf("error %d: retried after %v, want 30m", attempts, got)
 		}
