@@ -20,6 +20,7 @@ type Request struct {
 	Range  string // the header; "" when there was none
 	User   string // who was let in; "" for nobody
 	Auth   string // the header Authorization, or Proxy-Authorization for a proxy
+	Port   int    // of the client: requests on one connection have the same
 }
 
 // AccessLog returns the requests that the server has logged, oldest first. A
@@ -63,11 +64,11 @@ func (p *process) AwaitLog(n int) []Request {
 }
 
 // parseRequest reads the format that all configurations of the rig write:
-// request line|status|bytes|range|user|authorization.
+// request line|status|bytes|range|user|authorization|client port.
 func parseRequest(line string) (Request, error) {
 	fields := strings.Split(line, "|")
-	if len(fields) != 6 {
-		return Request{}, errors.New("not 6 fields")
+	if len(fields) != 7 {
+		return Request{}, errors.New("not 7 fields")
 	}
 	for i, f := range fields {
 		fields[i] = unescape(f)
@@ -78,6 +79,9 @@ func parseRequest(line string) (Request, error) {
 	r.Range, r.User, r.Auth = fields[3], fields[4], fields[5]
 	var err error
 	if r.Status, err = strconv.Atoi(fields[1]); err != nil {
+		return Request{}, err
+	}
+	if r.Port, err = strconv.Atoi(fields[6]); err != nil {
 		return Request{}, err
 	}
 	if fields[2] != "" {

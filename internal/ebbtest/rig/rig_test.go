@@ -254,7 +254,10 @@ func TestAccessLog(t *testing.T) {
 		if got.Bytes < 10 || got.Bytes > 1000 {
 			t.Errorf("%s: Bytes = %d, want 10 and perhaps a header", tt.name, got.Bytes)
 		}
-		got.Auth, got.Bytes = "", 0
+		if got.Port == 0 {
+			t.Errorf("%s: no client port", tt.name)
+		}
+		got.Auth, got.Bytes, got.Port = "", 0, 0
 		want := Request{Method: "GET", Path: tt.path, Status: 206, Range: "bytes=0-9", User: Juergen.Name}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
