@@ -203,13 +203,10 @@ func TestWhy(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			jobs := slices.Concat(tc.jobs, []Candidate{tc.asked})
-			if got := Why(t0, tc.asked.ID, jobs, tc.facts, tc.limits); got != tc.want {
+			if got := Plan(t0, jobs, tc.facts, tc.limits).Why(tc.asked); got != tc.want {
 				t.Errorf("got  %q\nwant %q", got, tc.want)
 			}
 		})
-	}
-	if got := Why(t0, "nobody", []Candidate{asked}, Facts{Paused: "x"}, Limits{}); got != "" {
-		t.Errorf("a job that is no candidate waits for %q", got)
 	}
 }
 

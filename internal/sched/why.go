@@ -9,16 +9,6 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// Why says in one sentence what a candidate waits for; "" when it may run, or is none of
-// the jobs. The arguments are those of [Plan].
-func Why(now time.Time, id job.ID, jobs []Candidate, facts Facts, limits Limits) string {
-	i := slices.IndexFunc(jobs, func(c Candidate) bool { return c.ID == id })
-	if i < 0 {
-		return ""
-	}
-	return Plan(now, jobs, facts, limits).Why(jobs[i])
-}
-
 // Why says in one sentence what a candidate of the plan waits for; "" when it may run.
 // It does not look at the other candidates, so it is cheap even for a long list of jobs.
 func (d Decision) Why(c Candidate) string {
