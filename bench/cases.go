@@ -81,7 +81,7 @@ func (b *bench) compare(ctx context.Context, name string, n int, size int64, tls
 	}
 	defer daemon.stop()
 	programs := b.able(n)
-	// Memory that was not used for a while is slow at first, for whoever comes first.
+	// The content is read from the disk, and programs are loaded, before anything counts.
 	if _, err := b.do(ctx, programs[0], d, daemon); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
@@ -125,6 +125,9 @@ func latency(ctx context.Context, b *bench) error {
 			u, err := b.do(ctx, p, d, daemon)
 			if ctx.Err() != nil {
 				return ctx.Err()
+			}
+			if err != nil {
+				progress("  %d/%d %-13s %s", try+1, latencyTries, p.name, outcomeText(u, err))
 			}
 			t.add(try, p.name, u, err)
 		}
