@@ -78,6 +78,10 @@ func TestAnswers(t *testing.T) {
 		{"416 with the full length", nil, size, size, size, []string{"bytes=10000-", "bytes=9999-"}},
 		{"416 with another length", nil, size + 1, 0, size, []string{"bytes=10001-", ""}},
 		{"416 with the length of another version", options{ebbtest.NewVersion()}, size, 0, size, []string{"bytes=10000-", "bytes=9999-", ""}},
+		{
+			"416 with the length, then a larger file", options{ebbtest.ChangeAfter(1, ebbtest.Size(2*size))}, size, 0, 2 * size,
+			[]string{"bytes=10000-", "bytes=9999-", ""},
+		},
 		{"changed ETag and date", options{ebbtest.NewVersion()}, 4000, 0, size, []string{"bytes=4000-", ""}},
 		{"changed ETag", options{ebbtest.ETag(`"v2"`)}, 4000, 0, size, []string{"bytes=4000-", ""}},
 		{"changed date", options{ebbtest.LastModified(time.Unix(1e9, 0))}, 4000, 0, size, []string{"bytes=4000-", ""}},
@@ -244,9 +248,11 @@ func TestFailures(t *testing.T) {
 			job.InvalidServerResponse, job.Transient, "as a whole",
 		},
 		{
-			"pieces without a version", options{ebbtest.Pieces(1000), ebbtest.ETag(""), ebbtest.LastModified(time.Time{})},
+			"pieces without a version",
+			options{ebbtest.Pieces(1000), ebbtest.ETag(""), ebbtest.LastModified(time.Time{})},
 			job.InsufficientRangeSupport, job.Fatal, "versions",
 		},
+		{"pieces of two lengths", options{ebbtest.Pieces(1000), ebbtest.ChangeAfter(3, ebbtest.WrongTotal(5))}, job.RemoteFileChanged, job.Transient, "changed"},
 		{"pieces of two versions", options{ebbtest.Pieces(1000), ebbtest.ChangeAfter(3)}, job.RemoteFileChanged, job.Transient, "changed"},
 	}
 	for _, tt := range tests {

@@ -68,6 +68,23 @@ func TestRefusedOnceIsNotForever(t *testing.T) {
 	_ = body.Close()
 }
 
+// TestOnePasswordForTwoServers: the client of one must not serve the other.
+func TestOnePasswordForTwoServers(t *testing.T) {
+	t.Parallel()
+	d := newDownloader(t)
+	for range 2 {
+		src := transport.Source{
+			URL:         ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "x")).URL,
+			Credentials: []transport.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "x"}},
+		}
+		body, _, err := d.Open(t.Context(), src, 0, job.Validator{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = body.Close()
+	}
+}
+
 // TestAuthorizationHeader: who brings the field is not helped.
 func TestAuthorizationHeader(t *testing.T) {
 	t.Parallel()

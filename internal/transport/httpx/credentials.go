@@ -74,17 +74,9 @@ func bind(c transport.Credential, u, way *url.URL) ([]httpauth.Credentials, erro
 	if err != nil {
 		return nil, job.Invalid(job.InvalidArg, "%v", err)
 	}
-	schemes := anySchemes
-	if c.Scheme != schemeAny {
-		scheme, err := httpauth.ParseScheme(c.Scheme)
-		if err != nil {
-			return nil, job.Invalid(job.InvalidAuthScheme, "%v, or any", err)
-		}
-		schemes = []httpauth.Scheme{scheme}
-	} else if c.Implicit {
-		return nil, notSupported("implicit credentials")
-	} else if strings.Contains(c.User, ":") { // Basic cannot carry it
-		schemes = []httpauth.Scheme{httpauth.Digest}
+	schemes, err := schemesFor(c)
+	if err != nil {
+		return nil, err
 	}
 	if c.Target == targetProxy && way == nil {
 		// Nobody to send them to; they are still checked, so that mistakes show at once.
@@ -102,6 +94,22 @@ func bind(c transport.Credential, u, way *url.URL) ([]httpauth.Credentials, erro
 		return nil, nil
 	}
 	return out, nil
+}
+
+func schemesFor(c transport.Credential) ([]httpauth.Scheme, error) {
+	switch {
+	case c.Scheme != schemeAny:
+		scheme, err := httpauth.ParseScheme(c.Scheme)
+		if err != nil {
+			return nil, job.Invalid(job.InvalidAuthScheme, "%v, or any", err)
+		}
+		return []httpauth.Scheme{scheme}, nil
+	case c.Implicit:
+		return nil, notSupported("implicit credentials")
+	case strings.Contains(c.User, ":"): // Basic cannot carry it
+		return []httpauth.Scheme{httpauth.Digest}, nil
+	}
+	return anySchemes, nil
 }
 
 func invalidCredentials(s httpauth.Scheme, err error) error {

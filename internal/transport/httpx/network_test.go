@@ -41,12 +41,14 @@ func TestConnectFailures(t *testing.T) {
 		{"unknown authority", transport.Source{URL: secure.URL}, job.SecureFailure, job.NeedsAction, "--cacert"},
 		{"expired", transport.Source{URL: expired.URL, Network: job.Network{CACert: expired.CACert()}}, job.SecureFailure, job.NeedsAction, "expired"},
 		{
-			"another name", transport.Source{URL: "https://127.0.0.2:" + port, Network: job.Network{CACert: secure.CACert()}},
+			"another name",
+			transport.Source{URL: "https://127.0.0.2:" + port, Network: job.Network{CACert: secure.CACert()}},
 			job.SecureFailure, job.NeedsAction, "another name",
 		},
 		{"http at an https port", transport.Source{URL: "https" + strings.TrimPrefix(plain.URL, "http")}, job.SecureFailure, job.Fatal, "http://"},
 		{
-			"client certificate", transport.Source{URL: strict.URL, Network: job.Network{CACert: strict.CACert()}},
+			"client certificate",
+			transport.Source{URL: strict.URL, Network: job.Network{CACert: strict.CACert()}},
 			job.ClientCertNeeded, job.NeedsAction, "--cert",
 		},
 	}
@@ -133,6 +135,11 @@ func TestHTTP2OnDemand(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			_ = body.Close()
+		}
+		for _, c := range d.clients.clients {
+			if known := len(c.only2) == 1; known != (name == "only HTTP/2") {
+				t.Errorf("%s: it is known that the server takes only HTTP/2: %v", name, known)
+			}
 		}
 		all := srv.Requests()
 		if len(all) != 3 || all[0].Proto != tt.proto || all[0].Conn != all[2].Conn {
