@@ -172,8 +172,16 @@ func (e *Engine) AddFiles(ctx context.Context, id job.ID, files []job.FileSpec) 
 
 // SetCredential sets or replaces the credentials of one (target, scheme).
 func (e *Engine) SetCredential(ctx context.Context, id job.ID, c job.Credential) (job.Snapshot, error) {
+	snap, err := e.Job(ctx, id)
+	if err != nil {
+		return snap, err
+	}
 	if e.cfg.Check != nil {
-		if err := e.cfg.Check(transport.Source{Credentials: []job.Credential{c}}); err != nil {
+		src := transport.Source{URL: "https://localhost/", Network: snap.Network, Credentials: []job.Credential{c}}
+		if f, ok := snap.Files.Get(1); ok {
+			src.URL = f.URL // else they are checked before there is anything to send them to
+		}
+		if err := e.cfg.Check(src); err != nil {
 			return job.Snapshot{}, err
 		}
 	}
