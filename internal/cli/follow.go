@@ -45,24 +45,29 @@ func (a *app) follow(ctx context.Context, s *session, j *ebb.Job) error {
 	bars := a.newBars(ctx, j)
 	drawing, stop := context.WithCancel(ctx)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- drawUntilRest(drawing, s, j, bars) }() // ends with the job, or by stop
+	var err error
+	ended := make(chan struct{})
+	go func() { // ends with the job, or by stop
+		defer close(ended)
+		err = drawUntilRest(drawing, s, j, bars)
+	}()
+	var sig os.Signal
 	select {
-	case err := <-ended:
-		bars.close()
-		if errors.Is(err, ebb.ErrUnavailable) {
-			return fmt.Errorf("%w; the job is kept, go on with: %s", err, a.attachLine(j))
-		}
-		if err != nil {
-			return err
-		}
-		return a.outcome(ctx, j)
-	case sig := <-signals:
+	case <-ended:
+	case sig = <-signals:
 		stop()
-		_ = <-ended
-		bars.close()
-		return a.detached(ctx, j, sig, signals)
+		<-ended
 	}
+	bars.close()
+	switch {
+	case sig != nil:
+		return a.detached(ctx, j, sig, signals)
+	case errors.Is(err, ebb.ErrUnavailable):
+		return fmt.Errorf("%w; the job is kept, go on with: %s", err, a.attachLine(j))
+	case err != nil:
+		return err
+	}
+	return a.outcome(ctx, j)
 }
 
 // drawUntilRest draws the job's snapshots until it is at rest.
@@ -134,6 +139,10 @@ func (a *app) outcome(ctx context.Context, j *ebb.Job) error {
 	case j.State == job.Transferred:
 		a.hintf("all files are here; give them their names with: ebb complete %s", shortID(j.ID))
 		return nil
+	}
+	if late := j.Deadline; j.State == job.Cancelled && !late.IsZero() && !j.Modified.Before(late) {
+		a.hintf("job %s was cancelled: it was not done by %s", shortID(j.ID), timeText(late))
+		return &exitError{exitTimeout}
 	}
 	a.hintf("job %s is %s", shortID(j.ID), stateText(j.Snapshot))
 	return &exitError{exitFailed}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,6 +21,7 @@ import (
 // them. Elsewhere they show nothing.
 type bars struct {
 	progress *mpb.Progress // nil: nothing is shown
+	out      io.Writer
 	total    *bar
 	files    map[job.FileID]*bar
 }
@@ -52,7 +54,7 @@ func (a *app) newBars(ctx context.Context, j *ebb.Job) *bars {
 	if a.json || !ok || !term.IsTerminal(int(out.Fd())) {
 		return &bars{}
 	}
-	b := &bars{files: map[job.FileID]*bar{}}
+	b := &bars{out: out, files: map[job.FileID]*bar{}}
 	b.progress = mpb.NewWithContext(context.WithoutCancel(ctx), mpb.WithOutput(out), mpb.WithWidth(barWidth), mpb.WithRefreshRate(refreshEvery))
 	if j.Totals.Files != 1 {
 		b.total = b.add()
@@ -129,13 +131,9 @@ func (b *bars) draw(ctx context.Context, j *ebb.Job) error {
 	if b.progress == nil {
 		return nil
 	}
-	note := ""
-	if j.State != job.Transferring {
-		note = j.Waits
-	}
 	if b.total != nil {
 		name := fmt.Sprintf("%d of %d files", j.Totals.FilesDone, j.Totals.Files)
-		b.total.set(figures{name, j.Transferred, j.Size, j.Rate, note})
+		b.total.set(figures{name, j.Transferred, j.Size, j.Rate, j.Waits})
 	}
 	if j.Totals.Files > maxBars {
 		return nil
@@ -144,12 +142,12 @@ func (b *bars) draw(ctx context.Context, j *ebb.Job) error {
 		if err != nil {
 			return err
 		}
-		b.drawFile(j, f, note)
+		b.drawFile(j, f)
 	}
 	return nil
 }
 
-func (b *bars) drawFile(j *ebb.Job, f job.FileSnapshot, note string) {
+func (b *bars) drawFile(j *ebb.Job, f job.FileSnapshot) {
 	line := b.files[f.ID]
 	if f.Done || (f.Transferred == 0 && line == nil && j.Totals.Files > 1) { // only the active ones
 		if line != nil {
@@ -162,11 +160,11 @@ func (b *bars) drawFile(j *ebb.Job, f job.FileSnapshot, note string) {
 		line = b.add()
 		b.files[f.ID] = line
 	}
-	rate := f.Rate
-	if j.Totals.Files == 1 {
-		rate = j.Rate
+	now := figures{filepath.Base(f.Local), f.Transferred, f.Size, f.Rate, ""}
+	if b.total == nil { // the only file
+		now.rate, now.note = j.Rate, j.Waits
 	}
-	line.set(figures{filepath.Base(f.Local), f.Transferred, f.Size, rate, note})
+	line.set(now)
 }
 
 // close takes the bars away.
@@ -174,6 +172,7 @@ func (b *bars) close() {
 	if b.progress == nil {
 		return
 	}
+	_, _ = io.WriteString(b.out, "\r") // a Ctrl-C has left a ^C in the line that is to be cleared
 	for _, line := range b.files {
 		line.Abort(true)
 	}
