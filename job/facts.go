@@ -6,6 +6,10 @@ import "time"
 // back-off. Less could be a server that dies after each byte, which must not be hammered.
 const headway = 1 << 20
 
+// slowAttempts bounds the back-off of a job that gains less than headway between two errors, to
+// 8 s: a slow line that breaks often must not end up waiting for minutes.
+const slowAttempts = 4
+
 // known returns the file a fact is about.
 func (t *transition) known(id FileID) (File, error) {
 	if t.State.Final() {
@@ -115,9 +119,11 @@ func (ev Fault) apply(t *transition) error {
 	if t.FailingSince.IsZero() {
 		t.FailingSince = t.now
 	}
-	t.Attempts++
-	if t.Gained >= headway {
+	switch t.Attempts++; {
+	case t.Gained >= headway:
 		t.Attempts = 0
+	case t.Gained > 0:
+		t.Attempts = min(t.Attempts, slowAttempts)
 	}
 	t.Gained = 0
 	t.enter(TransientError)

@@ -361,3 +361,16 @@ func TestACancelThatFailsIsNotRepeated(t *testing.T) {
 		t.Errorf("a deadline that is still to come was dropped: wakes at %v", j.Wake())
 	}
 }
+
+// TestSlowProgressBoundsTheBackOff: a slow line that breaks often gets a few hundred KiB each time
+// and must not end up waiting for minutes.
+func TestSlowProgressBoundsTheBackOff(t *testing.T) {
+	t.Parallel()
+	j, _ := failed(t, DefaultSettings(), 9, 0.5)
+	j = step(t, j, j.RetryAt, Tick{}, Progress{File: 1, Filled: Prefix(1), Size: size})
+	now := j.Modified
+	j = next(t, j, Fault{errTransient}, now, 0.5)
+	if got := j.RetryAt.Sub(now); got != 4*time.Second {
+		t.Errorf("retried after %v, want 4s", got)
+	}
+}

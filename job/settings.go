@@ -3,7 +3,9 @@ package job
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -125,6 +127,8 @@ func (s Settings) check() (Settings, error) {
 		return s, Invalid(InvalidArg, "the name has more than %d characters", MaxNameLen)
 	case utf8.RuneCountInString(s.Description) > MaxDescriptionLen:
 		return s, Invalid(StringTooLong, "the description has more than %d characters", MaxDescriptionLen)
+	case strings.ContainsFunc(s.Name, unicode.IsControl):
+		return s, Invalid(InvalidArg, "the name holds control characters")
 	case s.Priority < Foreground || s.Priority > Low:
 		return s, Invalid(NotImplemented, "priority %d is none of foreground, high, normal, low", int(s.Priority))
 	case s.Limit < 0:

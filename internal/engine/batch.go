@@ -35,6 +35,9 @@ func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
 	if en.job.Runnable() != j.Runnable() || (j.Runnable() && (en.job.Priority != j.Priority || en.job.Totals.Files != j.Totals.Files)) {
 		s.plan.dirty = true
 	}
+	if j.Runnable() && !en.job.Runnable() {
+		en.lastRan = now // behind those that wait already
+	}
 	en.job = j
 	s.ready.put(en, j.Runnable())
 	if _, booted := ev.(job.Boot); !booted {

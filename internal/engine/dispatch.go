@@ -91,11 +91,11 @@ func (s *session) schedule() {
 	s.plan.dirty, s.plan.free = false, true
 	s.plan.starts = s.plan.starts[:0]
 	chosen := make(set, len(s.plan.Run))
-	for _, id := range s.plan.Run {
+	for place, id := range s.plan.Run {
 		en := s.jobs[id]
 		chosen.put(en, true)
 		if !en.planned {
-			en.planned, en.since = true, now
+			en.planned, en.since = true, now.Add(time.Duration(place)) // no two alike: turns end one by one
 		}
 		en.cursor = 1
 		s.plan.starts = append(s.plan.starts, en)
@@ -119,10 +119,14 @@ func (s *session) candidates() []sched.Candidate {
 }
 
 func (en *entry) candidate() sched.Candidate {
-	return sched.Candidate{
-		ID: en.job.ID, Seq: en.job.Seq, Priority: en.job.Priority, Host: en.nextHost(),
+	c := sched.Candidate{
+		ID: en.job.ID, Seq: en.job.Seq, Priority: en.job.Priority,
 		Running: en.planned, Since: en.since, LastRan: en.lastRan,
 	}
+	if len(en.runs) == 0 { // what already runs is not stopped because its host is closed to others
+		c.Host = en.nextHost()
+	}
+	return c
 }
 
 // nextHost is where the job's first unfinished file is.

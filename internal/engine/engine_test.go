@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -318,4 +319,63 @@ func TestUnknownCommitStartsOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRetryAfterHoldsTheWholeHost(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(1000), ebbtest.Status(503), ebbtest.RetryAfter("2"))
+	b := newBench(t)
+	first := b.create(b.download(srv.URL))
+	b.until(first.ID, job.TransientError)
+	spec := b.download(srv.URL)
+	spec.Files[0].Local += "2"
+	second := b.create(spec)
+	snap, err := b.Job(t.Context(), second.ID)
+	if err != nil || snap.State != job.Queued || !strings.Contains(snap.Waits, "wait") {
+		t.Errorf("the second job is %v and waits because %q (%v)", snap.State, snap.Waits, err)
+	}
+	b.until(first.ID, job.Transferred)
+	b.until(second.ID, job.Transferred)
+	if n := len(srv.Requests()); n != 3 {
+		t.Errorf("%d requests, want 3: the host asked to be left alone", n)
+	}
+}
+
+func TestForegroundAllAtOnceBackgroundOneByOne(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(8<<20), ebbtest.Rate(1<<20))
+	b := newBench(t)
+	var ids []job.ID
+	for n, p := range []job.Priority{job.Foreground, job.Foreground, job.Low, job.High, job.High} {
+		spec := b.download(srv.URL)
+		spec.Priority = p
+		spec.Files[0].Local += fmt.Sprint(n)
+		ids = append(ids, b.create(spec).ID)
+	}
+	b.until(ids[0], job.Transferring)
+	b.until(ids[1], job.Transferring)
+	b.until(ids[3], job.Transferring)
+	for n, want := range map[int]string{2: "higher priority", 4: "same priority"} {
+		snap, err := b.Job(t.Context(), ids[n])
+		if err != nil || snap.State != job.Queued || !strings.Contains(snap.Waits, want) {
+			t.Errorf("job %d is %v and waits because %q (%v), want %q", n, snap.State, snap.Waits, err, want)
+		}
+	}
+	b.do(ids[3], job.Suspend{})
+	b.until(ids[4], job.Transferring)
+	for _, id := range ids {
+		b.do(id, job.Cancel{})
+		b.until(id, job.Cancelled)
+	}
+}
+
+func TestLimitsChangeWhileTheyRun(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(32<<20), ebbtest.ETag(`"v1"`))
+	b := newBench(t)
+	spec := b.download(srv.URL)
+	spec.Limit = 64 << 10
+	j := b.create(spec)
+	b.until(j.ID, job.Transferring)
+	if _, err := b.Configure(t.Context(), j.ID, func(s *job.Settings) error { s.Limit = 0; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	b.until(j.ID, job.Transferred) // at 64 KiB/s it would take 8 minutes
 }
