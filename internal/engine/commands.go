@@ -93,7 +93,7 @@ func fold(j job.Job, events []job.Event) (job.Job, error) {
 // is not supported.
 func (e *Engine) checkFiles(j job.Job, files []job.FileSpec, sec secrets) error {
 	if len(files) == 0 {
-		return nil
+		return e.checkSource(anywhere, j.Network, sec)
 	}
 	withFiles, err := fold(j, []job.Event{job.AddFiles{Files: files}})
 	if err != nil {
@@ -104,11 +104,19 @@ func (e *Engine) checkFiles(j job.Job, files []job.FileSpec, sec secrets) error 
 			return err
 		}
 	}
+	return e.checkSource(files[0].URL, j.Network, sec)
+}
+
+// anywhere stands for the URL of a job that has no file yet.
+const anywhere = "https://ebb.invalid/"
+
+// checkSource refuses what the transport knows can never work.
+func (e *Engine) checkSource(url string, network job.Network, sec secrets) error {
 	if e.cfg.Check == nil {
 		return nil
 	}
 	return e.cfg.Check(transport.Source{
-		URL: files[0].URL, Network: j.Network, Headers: sec.headers, Credentials: sec.credentials, ClientCert: sec.clientCert,
+		URL: url, Network: network, Headers: sec.headers, Credentials: sec.credentials, ClientCert: sec.clientCert,
 	})
 }
 
@@ -350,9 +358,12 @@ func (e *Engine) History(ctx context.Context, before uint64, limit int) ([]job.S
 }
 
 // Find returns the IDs of the live jobs, and of the newest final ones, that begin with
-// prefix: none, one, or at most two when it is ambiguous.
+// prefix: none, one, or at most two when it is ambiguous. A whole ID costs no search.
 func (e *Engine) Find(ctx context.Context, prefix string, accept func(job.Job) bool) ([]job.ID, error) {
 	prefix = strings.ToLower(prefix)
+	if len(prefix) == idLen {
+		return e.findWhole(ctx, job.ID(prefix), accept)
+	}
 	matches := func(j job.Job) bool { return strings.HasPrefix(string(j.ID), prefix) && accept(j) }
 	live, err := e.List(ctx, 0, 2, matches)
 	if err != nil {
@@ -361,6 +372,9 @@ func (e *Engine) Find(ctx context.Context, prefix string, accept func(job.Job) b
 	var out []job.ID
 	for _, snap := range live {
 		out = append(out, snap.ID)
+	}
+	if len(out) == 2 {
+		return out, nil
 	}
 	final, err := e.cfg.Store.History(ctx, 0, findLen)
 	for _, j := range final {
@@ -371,8 +385,25 @@ func (e *Engine) Find(ctx context.Context, prefix string, accept func(job.Job) b
 	return out, err
 }
 
-// findLen is how many final jobs a prefix is looked up in.
-const findLen = 10_000
+const (
+	// findLen is how many final jobs a prefix is looked up in.
+	findLen = 10_000
+	// idLen is the length of a whole ID.
+	idLen = len("01234567-89ab-cdef-0123-456789abcdef")
+)
+
+func (e *Engine) findWhole(ctx context.Context, id job.ID, accept func(job.Job) bool) ([]job.ID, error) {
+	snap, err := e.Job(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !accept(snap.Job):
+		return nil, nil
+	}
+	return []job.ID{id}, nil
+}
 
 // Notices returns at most limit notices of the outbox with an ID above after.
 func (e *Engine) Notices(ctx context.Context, after uint64, limit int) ([]store.Notice, error) {
