@@ -31,7 +31,8 @@ type Store interface {
 
 	// Commit makes the whole batch durable or nothing of it. Once it returned nil the batch
 	// survives a power cut. After an error the outcome is unknown: the caller must Load again.
-	// It returns the IDs of the notices, in the order given.
+	// It returns the IDs of the notices, in the order given. Refused are a Seq that another job
+	// has, a file that its job does not have, and a notice or secret of a job that is not stored.
 	Commit(ctx context.Context, b Batch) ([]uint64, error)
 
 	// Job returns one job with its files, final or not; ErrNotFound when there is none.
@@ -50,7 +51,8 @@ type Store interface {
 	Notices(ctx context.Context, after uint64, limit int) ([]Notice, error)
 	// Pending returns the notices that still wait to be delivered, in the order of their IDs.
 	Pending(ctx context.Context) ([]Notice, error)
-	// Delivered records one attempt to deliver a pending notice: done, or again at next.
+	// Delivered records one attempt to deliver a pending notice: done, or again at next;
+	// ErrNotFound when the notice is gone or does not wait.
 	Delivered(ctx context.Context, id uint64, done bool, next time.Time) error
 
 	// Close releases the folder. Calls in progress end first.

@@ -37,30 +37,38 @@ func (s *Store) Load(ctx context.Context, yield func(job.Job) error) (uint64, er
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
-	var lastSeq uint64
+	var (
+		lastSeq uint64
+		readErr error
+	)
 	chunks := make(chan chan decoded, runtime.GOMAXPROCS(0)) // bounds what is in memory
-	read := make(chan error, 1)
-	go func() { // ends with the last row, or with ctx
+	go func() {                                              // ends with the last row, or with ctx
 		defer close(chunks)
-		var err error
-		lastSeq, err = s.readAll(ctx, chunks)
-		read <- err
+		lastSeq, readErr = s.readAll(ctx, chunks)
 	}()
-	for chunk := range chunks {
-		d := <-chunk
-		for i := 0; d.err == nil && i < len(d.jobs); i++ {
-			d.err = yield(d.jobs[i])
-		}
-		if d.err != nil {
-			stop()
-			<-read
-			return 0, s.explain(d.err)
+	for chunk := range chunks { // until the reader has ended, whatever happens
+		if err == nil {
+			if err = (<-chunk).each(yield); err != nil {
+				stop()
+			}
 		}
 	}
-	if err := <-read; err != nil {
+	if err == nil {
+		err = readErr
+	}
+	if err != nil {
 		return 0, s.explain(err)
 	}
 	return lastSeq, nil
+}
+
+func (d decoded) each(yield func(job.Job) error) error {
+	for _, j := range d.jobs {
+		if err := yield(j); err != nil {
+			return err
+		}
+	}
+	return d.err
 }
 
 // readAll reads every job that is not final, in order, and sends them off to be decoded.
@@ -69,7 +77,7 @@ func (s *Store) readAll(ctx context.Context, chunks chan<- chan decoded) (lastSe
 	if err != nil {
 		return 0, err
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback()
 	err = tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'").Scan(&lastSeq)
 	if err != nil {
 		return 0, err

@@ -90,7 +90,7 @@ func migrate(ctx context.Context, c *sql.Conn, path string, steps []string, log 
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, else an error is returned already
+	defer tx.Rollback() // does nothing after Commit
 	for i, step := range steps[version:] {
 		if _, err := tx.ExecContext(ctx, step); err != nil {
 			return fmt.Errorf("migration to schema %d: %w", version+i+1, err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -38,7 +39,7 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	broken := append(steps[:len(steps):len(steps)], "CREATE TABLE colors (name TEXT)")
+	broken := slices.Concat(steps, []string{"CREATE TABLE colors (name TEXT)"})
 	if _, err := connectWith(t, path, broken); err == nil || !strings.Contains(err.Error(), "schema "+string(rune('0'+len(broken)))) {
 		t.Errorf("a migration that fails: %v", err)
 	}

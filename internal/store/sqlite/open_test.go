@@ -209,6 +209,22 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// Records that do not fit together are damage, too.
+func TestMissingFile(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"1", "2"} {
+		dir := t.TempDir()
+		s := open(t, dir)
+		commit(t, s, whole(newJob(1, 3), newJob(2, 3)))
+		closeStore(t, s)
+		runSQL(t, filepath.Join(dir, "ebb.db"), "DELETE FROM files WHERE job = 2 AND id = "+id)
+		var e *job.Error
+		if err := openAndLoad(t, dir); !errors.As(err, &e) || e.Code != job.DatabaseCorrupt {
+			t.Errorf("without file %s: %v, want an error of a damaged database", id, err)
+		}
+	}
+}
+
 func openAndLoad(t *testing.T, dir string) error {
 	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {

@@ -164,20 +164,15 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"SELECT id FROM outbox INDEXED BY outbox_pending WHERE pending ORDER BY id":                     "outbox_pending",
 		"SELECT 1 FROM outbox WHERE job = 1 AND pending":                                                "outbox_job",
 	} {
-		rows, err := s.readDB.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var plan []string
-		for rows.Next() {
+		err := s.query(t.Context(), func(rows *sql.Rows) error {
 			var id, parent, unused int
 			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
+			err := rows.Scan(&id, &parent, &unused, &detail)
 			plan = append(plan, detail)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}, "EXPLAIN QUERY PLAN "+query)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if len(plan) != 1 || !strings.Contains(plan[0], want) {

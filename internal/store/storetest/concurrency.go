@@ -126,7 +126,7 @@ func testConcurrentUse(f *folder) {
 						err = errors.New("a notice of no job was stored")
 					}
 				}
-				if err == nil && i%5 == 2 {
+				if err == nil && i%10 == 2 {
 					err = f.readBack(j)
 				}
 				if err != nil {
@@ -161,10 +161,10 @@ func testConcurrentUse(f *folder) {
 func (f *folder) readBack(j job.Job) error {
 	got, err := f.s.Job(f.Context(), j.ID)
 	if err != nil || got.Files.Len() != 2 {
-		return fmt.Errorf("Job after Commit = %d files, %w", got.Files.Len(), err)
+		return fmt.Errorf("after Commit, Job has %d files, %w", got.Files.Len(), err)
 	}
 	if s, err := f.s.Secret(f.Context(), j.ID, "a"); err != nil || string(s) != string(j.ID) {
-		return fmt.Errorf("Secret after Commit = %q, %w", s, err)
+		return fmt.Errorf("after Commit, Secret = %q, %w", s, err)
 	}
 	found := errors.New("found")
 	if _, err := f.s.Load(f.Context(), func(l job.Job) error {
@@ -173,10 +173,10 @@ func (f *folder) readBack(j job.Job) error {
 		}
 		return nil
 	}); !errors.Is(err, found) {
-		return fmt.Errorf("Load after Commit does not yield the job: %w", err)
+		return fmt.Errorf("after Commit, Load does not yield the job: %w", err)
 	}
 	if n, err := f.s.Notices(f.Context(), 0, 5); err != nil || len(n) == 0 {
-		return fmt.Errorf("Notices after Commit = %d, %w", len(n), err)
+		return fmt.Errorf("after Commit there are %d notices, %w", len(n), err)
 	}
 	_, err = f.s.Pending(f.Context())
 	return err
