@@ -119,9 +119,10 @@ func system(err error) (job.Code, job.Class, string) {
 	return 0, 0, ""
 }
 
-// hungUp reports whether the connection ended before the first byte of an answer.
+// hungUp reports whether the connection ended before the first byte of an answer. It depends on chance whether
+// net/http notices by reading, by writing, or between the two.
 func hungUp(err error) bool {
-	return errors.Is(err, io.EOF) || strings.Contains(err.Error(), "server closed idle connection")
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "server closed idle connection")
 }
 
 // where is what wraps the cause: how far a body got.
@@ -153,7 +154,7 @@ func protocol(err error) (job.Code, job.Class, string) {
 func refusesHTTP1(resp *http.Response, err error) bool {
 	if err != nil {
 		text := err.Error()
-		return hungUp(err) || errors.Is(err, errnoReset) ||
+		return hungUp(err) || errors.Is(err, errnoReset) || errors.Is(err, errnoAborted) ||
 			strings.Contains(text, "tls: no application protocol") || strings.Contains(text, `malformed HTTP response "\x00\x00`)
 	}
 	switch resp.StatusCode {

@@ -22,13 +22,13 @@ const (
 )
 
 func newStallGuard(limit time.Duration, expired func()) *stallGuard {
-	g := &stallGuard{limit: limit, expired: expired, epoch: time.Now()}
-	g.timer = time.AfterFunc(time.Hour, g.look)
+	g := &stallGuard{limit: limit, expired: expired, epoch: time.Now().Add(-1)} // no wait begins at 0, which is idle
+	g.timer = time.AfterFunc(time.Hour, g.look)                                 // look uses g.timer, so it must not run before this is done
 	g.timer.Reset(limit)
 	return g
 }
 
-func (g *stallGuard) begin() { g.since.CompareAndSwap(idle, max(1, int64(time.Since(g.epoch)))) }
+func (g *stallGuard) begin() { g.since.CompareAndSwap(idle, int64(time.Since(g.epoch))) }
 
 // end ends the wait. After stop it does nothing.
 func (g *stallGuard) end() {

@@ -1,11 +1,16 @@
 package httpx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
@@ -13,7 +18,7 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-const short = job.Duration(80 * time.Millisecond)
+const short = job.Duration(300 * time.Millisecond)
 
 // TestStalls: at each stage the wait ends, and the error names the stage.
 func TestStalls(t *testing.T) {
@@ -38,7 +43,7 @@ func TestStalls(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.network.Proxy = cmpOr(tt.network.Proxy, "none")
+			tt.network.Proxy = cmp.Or(tt.network.Proxy, "none")
 			started := time.Now()
 			_, _, err := download(t, transport.Source{URL: tt.url, Network: tt.network}, 0, job.Validator{})
 			e := asJobError(t, err)
@@ -53,30 +58,58 @@ func TestStalls(t *testing.T) {
 	}
 }
 
-func cmpOr(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
+// slowBody gives one byte after each wait, and never an end.
+type slowBody struct{ wait time.Duration }
+
+func (b slowBody) Read(p []byte) (int, error) {
+	time.Sleep(b.wait)
+	return copy(p, "x"), nil
+}
+
+func (slowBody) Close() error { return nil }
+
+// slow is a body of 10 bytes that come after a wait each.
+func slow(ctx context.Context, wait, limit time.Duration) *body {
+	f := &fetch{source: transport.Source{Network: job.Network{StallTimeout: job.Duration(limit)}}}
+	f.ctx, f.stop = context.WithCancelCause(ctx)
+	resp := &http.Response{Body: slowBody{wait}, Request: &http.Request{URL: &url.URL{Host: "a.example"}}}
+	return newBody(f, resp, part{end: 10, size: 10}, job.Validator{})
 }
 
 // TestSlowIsNotStalled: bytes that keep coming are waited for, and so is a reader that takes its time.
 func TestSlowIsNotStalled(t *testing.T) {
 	t.Parallel()
-	srv := ebbtest.NewServer(t, ebbtest.Size(30_000), ebbtest.Rate(100_000))
-	src := transport.Source{URL: srv.URL, Network: job.Network{StallTimeout: short}}
-	body, _, err := newDownloader(t).Open(t.Context(), src, 0, job.Validator{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer body.Close()
-	if _, err := io.ReadFull(body, make([]byte, 15_000)); err != nil {
-		t.Fatal(err)
-	}
-	pause := time.NewTimer(3 * time.Duration(short)) // the reader's own delay is what is tested
-	<-pause.C
-	if rest, err := io.ReadAll(body); err != nil || len(rest) != 15_000 {
-		t.Errorf("%d bytes, error %v", len(rest), err)
+	synctest.Test(t, func(t *testing.T) {
+		b := slow(t.Context(), 59*time.Second, time.Minute)
+		for range 10 {
+			if n, err := b.Read(make([]byte, 1)); n != 1 || err != nil || b.fetch.ctx.Err() != nil {
+				t.Fatalf("Read = %d, %v; stopped: %v", n, err, context.Cause(b.fetch.ctx))
+			}
+			time.Sleep(3 * time.Minute)
+		}
+		if err := b.Close(); err != nil || !errors.Is(context.Cause(b.fetch.ctx), errClosed) {
+			t.Errorf("Close = %v, cause %v", err, context.Cause(b.fetch.ctx))
+		}
+	})
+}
+
+// TestStallIsExact: the wait ends at the limit, whenever it began.
+func TestStallIsExact(t *testing.T) {
+	t.Parallel()
+	for _, before := range []time.Duration{0, time.Second, 59 * time.Second, time.Minute, 90 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			b := slow(t.Context(), time.Hour, time.Minute)
+			time.Sleep(before)
+			started := time.Now()
+			var reading sync.WaitGroup
+			reading.Go(func() { _, _ = b.Read(make([]byte, 1)) })
+			<-b.fetch.ctx.Done()
+			if took := time.Since(started); took != time.Minute || !errors.Is(context.Cause(b.fetch.ctx), errStalled) {
+				t.Errorf("%v after the start: ended after %v by %v", before, took, context.Cause(b.fetch.ctx))
+			}
+			reading.Wait()
+			_ = b.Close()
+		})
 	}
 }
 
@@ -102,29 +135,5 @@ func TestCancelEndsEveryStage(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
-	}
-}
-
-func TestStallGuard(t *testing.T) {
-	t.Parallel()
-	expired := make(chan struct{}, 1)
-	g := newStallGuard(20*time.Millisecond, func() { expired <- struct{}{} })
-	for range 5 { // many short waits are not one long one
-		g.begin()
-		pause := time.NewTimer(10 * time.Millisecond)
-		<-pause.C
-		g.end()
-	}
-	select {
-	case <-expired:
-		t.Error("expired without a long wait")
-	default:
-	}
-	g.begin()
-	<-expired
-	g.stop()
-	g.begin()
-	if g.since.Load() != over {
-		t.Error("a wait began after stop")
 	}
 }

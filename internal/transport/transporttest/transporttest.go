@@ -243,7 +243,7 @@ func busy(t *testing.T, f Fixture) {
 
 func stallEnds(t *testing.T, f Fixture) {
 	src := f.Serve(t, Remote{Content: content(1000), Version: 1, Stall: 500})
-	src.Network.StallTimeout = job.Duration(100 * time.Millisecond)
+	src.Network.StallTimeout = job.Duration(500 * time.Millisecond)
 	got, _, err := download(t, f.New(t), src, 0, job.Validator{})
 	if err == nil || len(got) != 500 {
 		t.Fatalf("%d bytes, error %v", len(got), err)
