@@ -91,6 +91,12 @@ names only when they are whole.`,
 		a.set(), a.credentials(),
 		a.daemon(), a.doctor(), a.version(),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			group(c)
+		}
+	}
 	root.RunE = func(*cobra.Command, []string) error { return root.Help() }
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		if a.standalone && a.system {
