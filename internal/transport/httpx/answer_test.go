@@ -79,7 +79,9 @@ func TestAnswers(t *testing.T) {
 		{"416 with another length", nil, size + 1, 0, size, []string{"bytes=10001-", ""}},
 		{"416 with the length of another version", options{ebbtest.NewVersion()}, size, 0, size, []string{"bytes=10000-", "bytes=9999-", ""}},
 		{
-			"416 with the length, then a larger file", options{ebbtest.ChangeAfter(1, ebbtest.Size(2*size))}, size, 0, 2 * size,
+			"416 with the length, then a larger file",
+			options{ebbtest.ChangeAfter(1, ebbtest.Size(2*size))},
+			size, 0, 2 * size,
 			[]string{"bytes=10000-", "bytes=9999-", ""},
 		},
 		{"changed ETag and date", options{ebbtest.NewVersion()}, 4000, 0, size, []string{"bytes=4000-", ""}},
