@@ -18,25 +18,34 @@ type PairInput struct {
 
 type setCredentialInput struct {
 	PairInput
-	Body struct {
-		User     string `json:"user"`
-		Password string `json:"password" doc:"for bearer the token"`
-		Implicit bool   `json:"implicit" doc:"the credentials of the logged-on user"`
-	}
+	JSONInput
+}
+
+// Secret is what is set for a pair.
+type Secret struct {
+	User     string `json:"user,omitempty"`
+	Password string `json:"password,omitempty" doc:"for bearer the token"`
+	Implicit bool   `json:"implicit,omitempty" doc:"the credentials of the logged-on user"`
+}
+
+// CredentialList are the pairs that are set.
+type CredentialList struct {
+	Credentials []job.CredentialRef `json:"credentials"`
 }
 
 type credentialsOutput struct {
-	Body struct {
-		Credentials []job.CredentialRef `json:"credentials"`
-	}
+	Body CredentialList
 }
 
 // credentials are write-only: the pairs can be listed, never the secrets.
 func (s *server) credentials(a huma.API) {
 	const path = "/v1/jobs/{id}/credentials"
+	set := withBody[Secret](a, op("set-credentials", http.MethodPut, path+"/{target}/{scheme}", "Set or replace one pair"), maxBody)
+	remove := op("remove-credentials", http.MethodDelete, path+"/{target}/{scheme}", "Forget one pair")
+	set.SkipValidateParams, remove.SkipValidateParams = true, true // the engine's refusal says more
 	huma.Register(a, op("list-credentials", http.MethodGet, path, "Which pairs are set"), s.listCredentials)
-	huma.Register(a, op("set-credentials", http.MethodPut, path+"/{target}/{scheme}", "Set or replace one pair"), s.setCredential)
-	huma.Register(a, op("remove-credentials", http.MethodDelete, path+"/{target}/{scheme}", "Forget one pair"), s.removeCredential)
+	huma.Register(a, set, s.setCredential)
+	huma.Register(a, remove, s.removeCredential)
 }
 
 func (s *server) listCredentials(ctx context.Context, in *JobInput) (*credentialsOutput, error) {
@@ -48,18 +57,21 @@ func (s *server) listCredentials(ctx context.Context, in *JobInput) (*credential
 }
 
 func pairsOf(snap job.Snapshot) *credentialsOutput {
-	out := &credentialsOutput{}
-	out.Body.Credentials = append([]job.CredentialRef{}, snap.Credentials...)
-	return out
+	return &credentialsOutput{CredentialList{append([]job.CredentialRef{}, snap.Credentials...)}}
 }
 
 func (s *server) setCredential(ctx context.Context, in *setCredentialInput) (*credentialsOutput, error) {
+	defer in.wipe()
+	var secret Secret
+	if err := in.into(&secret); err != nil {
+		return nil, err
+	}
 	id, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	snap, err := s.engine.SetCredential(ctx, id, job.Credential{
-		Target: in.Target, Scheme: in.Scheme, User: in.Body.User, Password: in.Body.Password, Implicit: in.Body.Implicit,
+		Target: in.Target, Scheme: in.Scheme, User: secret.User, Password: secret.Password, Implicit: secret.Implicit,
 	})
 	if err != nil {
 		return nil, problem(err)

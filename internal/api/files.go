@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,22 +15,29 @@ type filesInput struct {
 	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 }
 
+// FileList is a page of files.
+type FileList struct {
+	Files []job.FileSnapshot `json:"files"`
+}
+
 type filesOutput struct {
-	Body struct {
-		Files []job.FileSnapshot `json:"files"`
-	}
+	Body FileList
 }
 
 type addFilesInput struct {
 	JobInput
-	Body struct {
-		Files []job.FileSpec `json:"files" required:"true" minItems:"1"`
-	}
+	JSONInput
+}
+
+// FileSpecs are files to be added.
+type FileSpecs struct {
+	Files []job.FileSpec `json:"files" minItems:"1"`
 }
 
 func (s *server) files(a huma.API) {
 	huma.Register(a, op("list-files", http.MethodGet, "/v1/jobs/{id}/files", "List a job's files"), s.listFiles)
-	huma.Register(a, op("add-files", http.MethodPost, "/v1/jobs/{id}/files", "Add files to a job, all or none"), s.addFiles)
+	add := op("add-files", http.MethodPost, "/v1/jobs/{id}/files", "Add files to a job, all or none")
+	huma.Register(a, withBody[FileSpecs](a, add, maxFilesBody), s.addFiles)
 }
 
 func (s *server) listFiles(ctx context.Context, in *filesInput) (*filesOutput, error) {
@@ -43,33 +49,27 @@ func (s *server) listFiles(ctx context.Context, in *filesInput) (*filesOutput, e
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &filesOutput{}
-	out.Body.Files = files
-	return out, nil
+	return &filesOutput{FileList{files}}, nil
 }
 
 func (s *server) addFiles(ctx context.Context, in *addFilesInput) (*jobOutput, error) {
+	var add FileSpecs
+	if err := in.into(&add); err != nil {
+		return nil, err
+	}
 	id, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPaths(in.Body.Files); err != nil {
+	if len(add.Files) == 0 {
+		return nil, problem(job.Invalid(job.InvalidArg, "there are no files to add"))
+	}
+	if err := checkFiles(add.Files); err != nil {
 		return nil, problem(err)
 	}
-	snap, err := s.engine.AddFiles(ctx, id, in.Body.Files)
+	snap, err := s.engine.AddFiles(ctx, id, add.Files)
 	if err != nil {
 		return nil, problem(err)
 	}
 	return &jobOutput{snap}, nil
-}
-
-// checkPaths refuses local names that depend on where the caller stands: the service stands
-// elsewhere.
-func checkPaths(files []job.FileSpec) error {
-	for _, f := range files {
-		if !filepath.IsAbs(f.Local) {
-			return job.Invalid(job.InvalidArg, "local name %q is not an absolute path", f.Local)
-		}
-	}
-	return nil
 }

@@ -2,10 +2,11 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,14 +23,12 @@ type jobOutput struct {
 }
 
 type createInput struct {
-	RawBody []byte
-	Body    job.Spec
+	JSONInput
 }
 
 type configureInput struct {
 	JobInput
-	RawBody []byte
-	Body    job.Settings
+	JSONInput
 }
 
 type listInput struct {
@@ -39,17 +38,22 @@ type listInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 }
 
+// JobList is a page of jobs.
+type JobList struct {
+	Jobs []job.Snapshot `json:"jobs"`
+}
+
 type listOutput struct {
-	Body struct {
-		Jobs []job.Snapshot `json:"jobs"`
-	}
+	Body JobList
 }
 
 func (s *server) jobs(a huma.API) {
-	huma.Register(a, op("create-job", http.MethodPost, "/v1/jobs", "Create a job, with files and secrets, all or nothing"), s.create)
+	create := op("create-job", http.MethodPost, "/v1/jobs", "Create a job, with files and secrets, all or nothing")
+	configure := op("configure-job", http.MethodPatch, "/v1/jobs/{id}", "Change the settings that are given")
+	huma.Register(a, withBody[job.Spec](a, create, maxFilesBody), s.create)
 	huma.Register(a, op("list-jobs", http.MethodGet, "/v1/jobs", "List jobs in the order of submission"), s.list)
 	huma.Register(a, op("get-job", http.MethodGet, "/v1/jobs/{id}", "Show a job"), s.get)
-	huma.Register(a, op("configure-job", http.MethodPatch, "/v1/jobs/{id}", "Change the settings that are given"), s.configure)
+	huma.Register(a, withBody[job.Settings](a, configure, maxBody), s.configure)
 	huma.Register(a, op("forget-job", http.MethodDelete, "/v1/jobs/{id}", "Delete a final job from the history"), s.forget)
 	for name, command := range map[string]job.Event{
 		"resume": job.Resume{}, "suspend": job.Suspend{}, "cancel": job.Cancel{}, "complete": job.Complete{},
@@ -80,11 +84,12 @@ func (s *server) find(ctx context.Context, prefix string) (job.ID, error) {
 }
 
 func (s *server) create(ctx context.Context, in *createInput) (*jobOutput, error) {
+	defer in.wipe()
 	spec := job.Spec{Settings: job.DefaultSettings()}
-	if err := decode(in.RawBody, &spec); err != nil {
-		return nil, problem(err)
+	if err := in.into(&spec); err != nil {
+		return nil, err
 	}
-	if err := checkPaths(spec.Files); err != nil {
+	if err := cmp.Or(checkFiles(spec.Files), checkSettings(&spec.Settings)); err != nil {
 		return nil, problem(err)
 	}
 	snap, err := s.engine.Create(ctx, actor(ctx).ID, spec)
@@ -92,16 +97,6 @@ func (s *server) create(ctx context.Context, in *createInput) (*jobOutput, error
 		return nil, problem(err)
 	}
 	return &jobOutput{snap}, nil
-}
-
-// decode reads what is given over what is there, so that what is absent keeps its value.
-func decode(body []byte, to any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
-		return job.Invalid(job.InvalidArg, "%v", err)
-	}
-	return nil
 }
 
 func (s *server) get(ctx context.Context, in *JobInput) (*jobOutput, error) {
@@ -117,11 +112,22 @@ func (s *server) get(ctx context.Context, in *JobInput) (*jobOutput, error) {
 }
 
 func (s *server) configure(ctx context.Context, in *configureInput) (*jobOutput, error) {
+	var alone job.Settings // what is wrong with the body itself need not trouble the engine
+	if err := in.into(&alone); err != nil {
+		return nil, err
+	}
+	if err := checkSettings(&alone); err != nil {
+		return nil, problem(err)
+	}
 	id, err := s.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := s.engine.Configure(ctx, id, func(set *job.Settings) error { return decode(in.RawBody, set) })
+	body := bytes.Clone(in.RawBody) // huma uses its memory again, and the edit may come after the caller has gone
+	snap, err := s.engine.Configure(ctx, id, func(set *job.Settings) error {
+		set.NotifyCommand = slices.Clone(set.NotifyCommand) // package json writes into the array it finds
+		return decode(body, set)
+	})
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -177,19 +183,24 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 func (s *server) history(ctx context.Context, before uint64, limit int) ([]job.Snapshot, error) {
 	var out []job.Snapshot
 	visible := sees(ctx)
-	for len(out) < limit {
-		page, err := s.engine.History(ctx, before, limit)
+	for {
+		page, err := s.engine.History(ctx, before, historyPage)
 		if err != nil {
 			return nil, err
 		}
 		for _, snap := range page {
-			if before = snap.Seq; visible(snap.Job) && len(out) < limit {
+			if len(out) == limit {
+				return out, nil
+			}
+			if before = snap.Seq; visible(snap.Job) {
 				out = append(out, snap)
 			}
 		}
-		if len(page) < limit {
-			break
+		if len(page) < historyPage {
+			return out, nil
 		}
 	}
-	return out, nil
 }
+
+// historyPage is how many final jobs are looked at at a time.
+const historyPage = 1000

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -333,7 +334,7 @@ func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit in
 func (e *Engine) List(ctx context.Context, after uint64, limit int, accept func(job.Job) bool) ([]job.Snapshot, error) {
 	return ask(ctx, e, func(s *session) ([]job.Snapshot, error) {
 		var out []job.Snapshot
-		from, _ := slices.BinarySearchFunc(s.order, after+1, func(en *entry, seq uint64) int { return int(int64(en.job.Seq) - int64(seq)) })
+		from := sort.Search(len(s.order), func(i int) bool { return s.order[i].job.Seq > after })
 		for _, en := range s.order[from:] {
 			if len(out) == limit {
 				break

@@ -58,6 +58,12 @@ func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, actorKey{}, sync.OnceValues(func() (Actor, error) { return Peer(conn) }))
 }
 
+// WithActor makes actor known to [ActorFrom], whatever the connection says: for listeners whose peers are
+// found out in another way.
+func WithActor(ctx context.Context, actor Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, func() (Actor, error) { return actor, nil })
+}
+
 // ActorFrom returns the peer of the connection that the request with this
 // context came from. It reports false when that is not known: such a request
 // must be refused.
