@@ -41,7 +41,7 @@ type Service struct {
 // Open opens the state folder, and makes it when it is not there. It fails with store.ErrLocked
 // when another process has it open.
 func Open(ctx context.Context, dir, version string, log *slog.Logger) (*Service, error) {
-	st, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	st, err := sqlite.Open(ctx, dir, sqlite.Options{Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -37,3 +37,13 @@ func TestNotifyCommandIsAWholePathAndNoShell(t *testing.T) {
 		}
 	}
 }
+
+func TestDeadlineCanBeWritten(t *testing.T) {
+	t.Parallel()
+	s := job.DefaultSettings()
+	s.Deadline = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) // RFC 3339 ends before
+	var refusal *job.Error
+	if _, err := job.New("id", "uid:1", job.Download, s, time.Unix(1, 0)); !errors.As(err, &refusal) || refusal.Code != job.InvalidArg {
+		t.Errorf("a deadline in the year 10000: %v, want E_INVALIDARG", err)
+	}
+}
