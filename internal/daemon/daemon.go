@@ -51,6 +51,7 @@ func Run(ctx context.Context, cfg Config) error {
 		defer func() { _ = log.Close() }()
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
+	slog.SetDefault(cfg.Log) //nolint:forbidigo // what libraries print goes to the same place
 	svc, err := Open(ctx, places.dir, version.String(), cfg.Log)
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
 		return awaitOther(ctx, places.socket, err) // another command was quicker; its daemon serves us both

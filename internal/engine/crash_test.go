@@ -88,8 +88,9 @@ func (w *world) commitFate(_ int, b store.Batch) memstore.Outcome {
 		return memstore.Lost
 	case kept, diesAfter:
 		return memstore.KeptButFailed
+	default:
+		return memstore.OK
 	}
-	return memstore.OK
 }
 
 // checkFilled: what is stored as filled is synced to the file.

@@ -27,16 +27,10 @@ type Downloader interface {
 type Source struct {
 	URL         string
 	Network     job.Network
-	Headers     []Header // sent to the origin of URL only
-	Credentials []Credential
+	Headers     []job.Header // sent to the origin of URL only
+	Credentials []job.Credential
 	ClientCert  []byte // PEM certificate and key; nil for none
 }
-
-// Header and Credential are what a source may carry beside its URL.
-type (
-	Header     = job.Header
-	Credential = job.Credential
-)
 
 // Meta is what an answer tells about the source.
 type Meta struct {

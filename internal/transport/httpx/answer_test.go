@@ -138,7 +138,7 @@ func status(code int) http.Handler {
 func TestOneGET(t *testing.T) {
 	t.Parallel()
 	srv := ebbtest.NewServer(t)
-	src := transport.Source{URL: srv.URL, Headers: []transport.Header{{Name: "x-one", Value: "1"}, {Name: "X-One", Value: "2"}}}
+	src := transport.Source{URL: srv.URL, Headers: []job.Header{{Name: "x-one", Value: "1"}, {Name: "X-One", Value: "2"}}}
 	if _, _, err := download(t, src, 5, version); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestOneGET(t *testing.T) {
 	if diff := cmp.Diff(want, all[0].Header); diff != "" || all[0].Method != http.MethodGet {
 		t.Errorf("%s with header (-want +got):\n%s", all[0].Method, diff)
 	}
-	src.Headers = []transport.Header{{Name: "user-agent", Value: "mine"}, {Name: "Host", Value: "other.example"}}
+	src.Headers = []job.Header{{Name: "user-agent", Value: "mine"}, {Name: "Host", Value: "other.example"}}
 	if _, _, err := download(t, src, 0, job.Validator{}); err != nil {
 		t.Fatal(err)
 	}

@@ -15,21 +15,21 @@ import (
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "wonder:land"))
-	credential := func(scheme, user, password string) transport.Credential {
-		return transport.Credential{Target: "server", Scheme: scheme, User: user, Password: password}
+	credential := func(scheme, user, password string) job.Credential {
+		return job.Credential{Target: "server", Scheme: scheme, User: user, Password: password}
 	}
 	tests := []struct {
 		name    string
-		given   []transport.Credential
+		given   []job.Credential
 		works   bool
 		refused string
 	}{
-		{"basic", []transport.Credential{credential("basic", "alice", "wonder:land")}, true, ""},
-		{"any", []transport.Credential{credential("any", "alice", "wonder:land")}, true, ""},
-		{"basic before any", []transport.Credential{credential("any", "x", "y"), credential("basic", "alice", "wonder:land")}, true, ""},
-		{"wrong", []transport.Credential{credential("basic", "alice", "x")}, false, "basic"},
-		{"another scheme", []transport.Credential{credential("digest", "alice", "wonder:land")}, false, ""},
-		{"for the proxy", []transport.Credential{{Target: "proxy", Scheme: "basic", User: "alice", Password: "wonder:land"}}, false, ""},
+		{"basic", []job.Credential{credential("basic", "alice", "wonder:land")}, true, ""},
+		{"any", []job.Credential{credential("any", "alice", "wonder:land")}, true, ""},
+		{"basic before any", []job.Credential{credential("any", "x", "y"), credential("basic", "alice", "wonder:land")}, true, ""},
+		{"wrong", []job.Credential{credential("basic", "alice", "x")}, false, "basic"},
+		{"another scheme", []job.Credential{credential("digest", "alice", "wonder:land")}, false, ""},
+		{"for the proxy", []job.Credential{{Target: "proxy", Scheme: "basic", User: "alice", Password: "wonder:land"}}, false, ""},
 		{"none", nil, false, ""},
 	}
 	for _, tt := range tests {
@@ -54,7 +54,7 @@ func TestCredentials(t *testing.T) {
 func TestRefusedOnceIsNotForever(t *testing.T) {
 	t.Parallel()
 	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "old"))
-	src := transport.Source{URL: srv.URL, Credentials: []transport.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "new"}}}
+	src := transport.Source{URL: srv.URL, Credentials: []job.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "new"}}}
 	d := newDownloader(t)
 	_, _, err := d.Open(t.Context(), src, 0, job.Validator{})
 	if e := asJobError(t, err); e.Refused != "basic" {
@@ -75,7 +75,7 @@ func TestOnePasswordForTwoServers(t *testing.T) {
 	for range 2 {
 		src := transport.Source{
 			URL:         ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "x")).URL,
-			Credentials: []transport.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "x"}},
+			Credentials: []job.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "x"}},
 		}
 		body, _, err := d.Open(t.Context(), src, 0, job.Validator{})
 		if err != nil {
@@ -89,7 +89,7 @@ func TestOnePasswordForTwoServers(t *testing.T) {
 func TestAuthorizationHeader(t *testing.T) {
 	t.Parallel()
 	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "wonderland"))
-	src := transport.Source{URL: srv.URL, Headers: []transport.Header{{Name: "Authorization", Value: "Basic YWxpY2U6d29uZGVybGFuZA=="}}}
+	src := transport.Source{URL: srv.URL, Headers: []job.Header{{Name: "Authorization", Value: "Basic YWxpY2U6d29uZGVybGFuZA=="}}}
 	if _, _, err := download(t, src, 0, job.Validator{}); err != nil {
 		t.Error(err)
 	}
@@ -102,14 +102,14 @@ func TestAuthorizationHeader(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	with := func(c transport.Credential) transport.Source {
-		return transport.Source{URL: "http://a.example", Credentials: []transport.Credential{c}}
+	with := func(c job.Credential) transport.Source {
+		return transport.Source{URL: "http://a.example", Credentials: []job.Credential{c}}
 	}
 	network := func(n job.Network) transport.Source {
 		return transport.Source{URL: "http://a.example", Network: n}
 	}
 	header := func(name, value string) transport.Source {
-		return transport.Source{URL: "http://a.example", Headers: []transport.Header{{Name: name, Value: value}}}
+		return transport.Source{URL: "http://a.example", Headers: []job.Header{{Name: name, Value: value}}}
 	}
 	const secret = "hunter2"
 	tests := []struct {
@@ -118,21 +118,21 @@ func TestCheck(t *testing.T) {
 		code job.Code
 		text string
 	}{
-		{"fine", with(transport.Credential{Target: "server", Scheme: "any", User: "a", Password: secret}), job.OK, ""},
+		{"fine", with(job.Credential{Target: "server", Scheme: "any", User: "a", Password: secret}), job.OK, ""},
 		{"fine IRI", transport.Source{URL: "https://b\u00fccher.example/\u00e9 x?a=%zz"}, job.OK, ""},
 		{"no URL", transport.Source{URL: "x"}, job.InvalidArg, "https://example.com/file"},
 		{"ftp", transport.Source{URL: "ftp://a.example/x"}, job.UnsupportedConfiguration, "ftp"},
 		{"no host", transport.Source{URL: "http:///x"}, job.InvalidArg, "URL"},
 		{"bad host", transport.Source{URL: "http://\u2000x.example/"}, job.InvalidArg, ""},
-		{"ntlm", with(transport.Credential{Target: "server", Scheme: "ntlm", User: "a", Password: secret}), job.NotImplemented, "ntlm authentication is not supported yet"},
-		{"negotiate", with(transport.Credential{Target: "proxy", Scheme: "negotiate", Implicit: true}), job.NotImplemented, "not supported yet"},
-		{"passport", with(transport.Credential{Target: "server", Scheme: "passport", User: "a", Password: secret}), job.NotImplemented, "not supported yet"},
-		{"implicit any", with(transport.Credential{Target: "server", Scheme: "any", Implicit: true}), job.NotImplemented, "not supported yet"},
-		{"unknown scheme", with(transport.Credential{Target: "server", Scheme: "magic"}), job.InvalidAuthScheme, "magic"},
-		{"unknown target", with(transport.Credential{Target: "moon", Scheme: "basic"}), job.InvalidAuthTarget, "moon"},
-		{"colon", with(transport.Credential{Target: "server", Scheme: "basic", User: "a:b", Password: secret}), job.InvalidCredentials, "colon"},
-		{"colon in any", with(transport.Credential{Target: "server", Scheme: "any", User: "a:b", Password: secret}), job.OK, ""},
-		{"control character", with(transport.Credential{Target: "proxy", Scheme: "digest", User: "a\x00", Password: secret}), job.InvalidCredentials, "control"},
+		{"ntlm", with(job.Credential{Target: "server", Scheme: "ntlm", User: "a", Password: secret}), job.NotImplemented, "ntlm authentication is not supported yet"},
+		{"negotiate", with(job.Credential{Target: "proxy", Scheme: "negotiate", Implicit: true}), job.NotImplemented, "not supported yet"},
+		{"passport", with(job.Credential{Target: "server", Scheme: "passport", User: "a", Password: secret}), job.NotImplemented, "not supported yet"},
+		{"implicit any", with(job.Credential{Target: "server", Scheme: "any", Implicit: true}), job.NotImplemented, "not supported yet"},
+		{"unknown scheme", with(job.Credential{Target: "server", Scheme: "magic"}), job.InvalidAuthScheme, "magic"},
+		{"unknown target", with(job.Credential{Target: "moon", Scheme: "basic"}), job.InvalidAuthTarget, "moon"},
+		{"colon", with(job.Credential{Target: "server", Scheme: "basic", User: "a:b", Password: secret}), job.InvalidCredentials, "colon"},
+		{"colon in any", with(job.Credential{Target: "server", Scheme: "any", User: "a:b", Password: secret}), job.OK, ""},
+		{"control character", with(job.Credential{Target: "proxy", Scheme: "digest", User: "a\x00", Password: secret}), job.InvalidCredentials, "control"},
 		{"CA", network(job.Network{CACert: "hello"}), job.InvalidArg, "--cacert"},
 		{"client certificate", transport.Source{URL: "https://a.example", ClientCert: []byte(secret)}, job.InvalidArg, "--cert"},
 		{"proxy", network(job.Network{Proxy: "://"}), job.InvalidProxyInfo, "proxy"},

@@ -33,7 +33,7 @@ func Check(src transport.Source) error {
 	return err
 }
 
-func checkHeaders(headers []transport.Header) error {
+func checkHeaders(headers []job.Header) error {
 	for _, h := range headers {
 		name := http.CanonicalHeaderKey(h.Name)
 		switch {

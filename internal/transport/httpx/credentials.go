@@ -30,7 +30,7 @@ func (d *Downloader) credentials(src transport.Source, u *url.URL, proxy func(*u
 	given := src.Credentials
 	if way != nil && way.User != nil && !slices.ContainsFunc(given, isForProxy) {
 		password, _ := way.User.Password()
-		given = append(slices.Clip(given), transport.Credential{
+		given = append(slices.Clip(given), job.Credential{
 			Target: targetProxy, Scheme: schemeAny, User: way.User.Username(), Password: password,
 		})
 	}
@@ -54,10 +54,10 @@ func (d *Downloader) credentials(src transport.Source, u *url.URL, proxy func(*u
 	return out, nil
 }
 
-func isForProxy(c transport.Credential) bool { return c.Target == targetProxy }
+func isForProxy(c job.Credential) bool { return c.Target == targetProxy }
 
 // bind turns c into credentials of httpauth.
-func bind(c transport.Credential, u, way *url.URL) ([]httpauth.Credentials, error) {
+func bind(c job.Credential, u, way *url.URL) ([]httpauth.Credentials, error) {
 	bound := httpauth.Credentials{User: c.User, Password: c.Password, Implicit: c.Implicit}
 	var err error
 	switch c.Target {
@@ -96,7 +96,7 @@ func bind(c transport.Credential, u, way *url.URL) ([]httpauth.Credentials, erro
 	return out, nil
 }
 
-func schemesFor(c transport.Credential) ([]httpauth.Scheme, error) {
+func schemesFor(c job.Credential) ([]httpauth.Scheme, error) {
 	switch {
 	case c.Scheme != schemeAny:
 		scheme, err := httpauth.ParseScheme(c.Scheme)

@@ -167,7 +167,7 @@ func foreign(src transport.Source) transport.Source {
 	return out
 }
 
-func (f *fetch) request(at *url.URL, custom []transport.Header, offset int64) *http.Request {
+func (f *fetch) request(at *url.URL, custom []job.Header, offset int64) *http.Request {
 	req := &http.Request{
 		Method: http.MethodGet, URL: at, Host: at.Host, Header: make(http.Header, len(custom)+4),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

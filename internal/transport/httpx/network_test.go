@@ -153,15 +153,15 @@ func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	srv := ebbtest.NewServer(t, ebbtest.Size(10_000))
 	d := newDownloader(t)
-	alice := []transport.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "a"}}
-	bob := []transport.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "b"}}
+	alice := []job.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "a"}}
+	bob := []job.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "b"}}
 	conns := map[string]string{}
 	for _, tt := range []struct {
 		name string
 		src  transport.Source
 	}{
 		{"anybody", transport.Source{URL: srv.URL}},
-		{"anybody", transport.Source{URL: srv.Base + "/other", Headers: []transport.Header{{Name: "X", Value: "y"}}}},
+		{"anybody", transport.Source{URL: srv.Base + "/other", Headers: []job.Header{{Name: "X", Value: "y"}}}},
 		{"alice", transport.Source{URL: srv.URL, Credentials: alice}},
 		{"alice", transport.Source{URL: srv.Base + "/other", Credentials: alice}},
 		{"bob", transport.Source{URL: srv.URL, Credentials: bob}},
@@ -209,7 +209,7 @@ func TestProxies(t *testing.T) {
 		if e.Code != job.HTTPStatus(407) || e.Class != job.NeedsAction || e.Context != job.ContextTransport || !cmp.Equal(e.Schemes, []string{"basic"}) {
 			t.Errorf("without credentials: %+v", e)
 		}
-		src.Credentials = []transport.Credential{{Target: "proxy", Scheme: "any", User: "alice", Password: "wonder:land"}}
+		src.Credentials = []job.Credential{{Target: "proxy", Scheme: "any", User: "alice", Password: "wonder:land"}}
 		if _, _, err := download(t, src, 0, job.Validator{}); err != nil {
 			t.Errorf("with credentials: %v", err)
 		}

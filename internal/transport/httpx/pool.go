@@ -63,10 +63,10 @@ func (d *Downloader) clientKey(src transport.Source, u *url.URL) (clientKey, err
 	id := struct {
 		Network       job.Network
 		ClientCert    []byte
-		Credentials   []transport.Credential
+		Credentials   []job.Credential
 		Server, Proxy string
 	}{Network: src.Network, ClientCert: src.ClientCert, Credentials: src.Credentials}
-	if slices.ContainsFunc(src.Credentials, func(c transport.Credential) bool { return !isForProxy(c) }) {
+	if slices.ContainsFunc(src.Credentials, func(c job.Credential) bool { return !isForProxy(c) }) {
 		id.Server = u.Scheme + "://" + u.Host
 	}
 	if proxy, err := d.proxies(u); err == nil && proxy != nil && (proxy.User != nil || slices.ContainsFunc(src.Credentials, isForProxy)) {

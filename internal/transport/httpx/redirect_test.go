@@ -79,8 +79,8 @@ func TestSecretsStayHome(t *testing.T) {
 		})))
 		src := transport.Source{
 			URL:         home.URL,
-			Headers:     []transport.Header{{Name: "X-Token", Value: "t"}, {Name: "Cookie", Value: "c"}, {Name: "Authorization2", Value: "x"}},
-			Credentials: []transport.Credential{{Target: "server", Scheme: "any", User: "alice", Password: "wonderland"}},
+			Headers:     []job.Header{{Name: "X-Token", Value: "t"}, {Name: "Cookie", Value: "c"}, {Name: "Authorization2", Value: "x"}},
+			Credentials: []job.Credential{{Target: "server", Scheme: "any", User: "alice", Password: "wonderland"}},
 		}
 		if secure {
 			src.Network.CACert = away.CACert()

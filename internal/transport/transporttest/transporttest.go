@@ -320,8 +320,8 @@ func noSecretInErrors(t *testing.T, f Fixture) {
 	const secret = "hunter2-secret"
 	src := f.Serve(t, Remote{Protected: true})
 	src.URL += "?signature=" + secret
-	src.Headers = append(src.Headers, transport.Header{Name: "X-Token", Value: secret})
-	src.Credentials = append(src.Credentials, transport.Credential{Target: "server", Scheme: "any", User: "alice", Password: secret})
+	src.Headers = append(src.Headers, job.Header{Name: "X-Token", Value: secret})
+	src.Credentials = append(src.Credentials, job.Credential{Target: "server", Scheme: "any", User: "alice", Password: secret})
 	_, _, err := download(t, f.New(t), src, 0, job.Validator{})
 	if err == nil {
 		t.Fatal("no error")
