@@ -44,11 +44,16 @@ func ask[T any](ctx context.Context, e *Engine, f func(*session) (T, error)) (T,
 	}
 }
 
-// post hands a letter of a worker over. It gives up when the session ends, for then nobody
-// needs it any more.
+// post hands a letter of a worker over. It is void once the session has ended: it is about records
+// that were loaded anew since.
 func (s *session) post(l letter) {
+	mine := func(reader *session) {
+		if reader == s {
+			l(s)
+		}
+	}
 	select {
-	case s.mail <- l:
+	case s.mail <- mine:
 	case <-s.dead:
 	}
 }
