@@ -75,7 +75,7 @@ func decode(body []byte, to any) error {
 	return nil
 }
 
-func malformed(detail string) error { return refusal(http.StatusBadRequest, job.InvalidArg, detail) }
+func malformed(detail string) *Problem { return refusal(http.StatusBadRequest, job.InvalidArg, detail) }
 
 // sentence is what package json found wrong, for people who do not know that package.
 func sentence(err error) string {
@@ -85,7 +85,7 @@ func sentence(err error) string {
 	text := err.Error()
 	switch {
 	case errors.As(err, &typ):
-		return fmt.Sprintf("field %q cannot be a JSON %s", typ.Field, typ.Value)
+		return fmt.Sprintf("field %q cannot be a JSON %s", strings.TrimPrefix(typ.Field, "Settings."), typ.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the body ends in the middle of its JSON object"
 	case errors.As(err, &syntax):

@@ -93,16 +93,15 @@ func ownProblem(_ huma.Context, _ string, v any) (any, error) {
 		_, name, _ := strings.Cut(d.Location, ".") // "query.limit"
 		details = append(details, strings.TrimPrefix(name+": "+d.Message, ": "))
 	}
-	detail, code := m.Detail, job.InvalidArg
 	switch {
 	case m.Status == http.StatusRequestEntityTooLarge:
-		code = job.TooLarge
-	case m.Status >= 500:
-		code = job.Unexpected
+		return refusal(m.Status, job.TooLarge, m.Detail), nil
+	case m.Status >= 500: // our operations answer with problems of their own: huma could not read the body
+		m.Detail = "the body could not be read to its end"
 	case len(details) > 0:
-		detail = strings.Join(details, "; ")
+		m.Detail = strings.Join(details, "; ")
 	}
-	return refusal(m.Status, code, detail), nil
+	return refusal(m.Status, job.InvalidArg, m.Detail), nil
 }
 
 // writeJSON fails only when v cannot be encoded: a caller who has gone needs no answer.

@@ -24,10 +24,10 @@ func describe() huma.Config {
 	hc.CreateHooks = nil // no $schema links in answers
 	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath = "", "", ""
 	hc.Components.Schemas = huma.NewMapRegistry(schemaPrefix, schemaName)
-	hc.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
 	for of, with := range texts {
 		hc.Components.Schemas.RegisterTypeAlias(of, with)
 	}
+	hc.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
 	return hc
 }
 

@@ -73,7 +73,7 @@ func (e *Engine) Watch(ctx context.Context, since uint64, accept func(job.Snapsh
 
 func (s *session) replay(w *Watcher, entries []*entry, since uint64) {
 	for _, en := range entries {
-		if en.rev > since {
+		if en.rev > since && (since > 0 || s.jobs[en.job.ID] == en) { // s.order still holds some that left
 			w.add(s.snapshot(en))
 		}
 	}
