@@ -55,7 +55,7 @@ func (t *transition) gain(n int64) {
 	}
 	t.Gained += n
 	t.FailingSince = time.Time{}
-	if t.State == Queued {
+	if t.Runnable() {
 		t.Error = nil
 	}
 }

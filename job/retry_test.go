@@ -374,3 +374,15 @@ func TestSlowProgressBoundsTheBackOff(t *testing.T) {
 		t.Errorf("retried after %v, want 4s", got)
 	}
 }
+
+// TestLateBytesKeepTheReasonOfACancel: the last word of a worker comes after the deadline that ended it.
+func TestLateBytesKeepTheReasonOfACancel(t *testing.T) {
+	t.Parallel()
+	s := DefaultSettings()
+	s.Deadline = t0.Add(time.Hour)
+	j := step(t, newJob(t, Download, s), t0, twoFiles(), Resume{})
+	j = step(t, j, s.Deadline, Tick{}, Progress{File: 1, Filled: Prefix(1), Size: size}, Settled{})
+	if j.State != Cancelled || j.Error == nil || j.Error.Code != Timeout {
+		t.Errorf("the job is %v because of %v, want cancelled because of its deadline", j.State, j.Error)
+	}
+}
