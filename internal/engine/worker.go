@@ -152,6 +152,13 @@ func (r *run) fetch(ctx context.Context, offset int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if meta.Offset > 0 && meta.Size >= 0 && r.file.Size >= 0 && meta.Size != r.file.Size {
+		_ = body.Close() // it claims to be the same version, but cannot be
+		if err := r.startOver(ctx); err != nil {
+			return 0, err
+		}
+		return r.fetch(ctx, 0)
+	}
 	defer body.Close()
 	if err := r.learn(ctx, meta); err != nil {
 		return 0, err
@@ -163,7 +170,7 @@ func (r *run) fetch(ctx context.Context, offset int64) (int64, error) {
 // learn makes what the answer told durable before its bytes are stored, so that after a
 // crash they can be trusted.
 func (r *run) learn(ctx context.Context, meta transport.Meta) error {
-	if meta.Offset < r.partial.Filled().First() {
+	if meta.Offset < r.partial.Filled().First() || r.stale(meta) {
 		if err := r.startOver(ctx); err != nil {
 			return err
 		}
@@ -187,6 +194,13 @@ func (r *run) learn(ctx context.Context, meta transport.Meta) error {
 		return r.partial.Expect(meta.Size)
 	}
 	return nil
+}
+
+// stale reports whether the file's size or validator are those of another answer than the one that
+// begins now. Bytes of this one must not be taken for bytes of that.
+func (r *run) stale(meta transport.Meta) bool {
+	known := r.file.Size >= 0 || r.file.Validator != job.Validator{}
+	return meta.Offset == 0 && known && (r.file.Size != meta.Size || r.file.Validator != meta.Validator)
 }
 
 func (r *run) progress(meta transport.Meta) job.Progress {
