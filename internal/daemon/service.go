@@ -149,9 +149,7 @@ func (s *Service) sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	live := map[job.ID]bool{}
 	_, err = s.Engine.List(ctx, 0, historyLen, func(j job.Job) bool {
-		live[j.ID] = true
 		for f := range j.Files.All() {
 			folders[filepath.Dir(f.Local)] = true
 		}
@@ -164,11 +162,21 @@ func (s *Service) sweep(ctx context.Context) error {
 	for folder := range folders {
 		list = append(list, folder)
 	}
-	removed, err := s.sink.Sweep(ctx, list, func(id job.ID) bool { return live[id] })
+	removed, err := s.sink.Sweep(ctx, list, func(id job.ID) bool { return s.live(ctx, id) })
 	for _, name := range removed {
 		s.log.Info("a partial file that belonged to no job was deleted", "file", name)
 	}
 	return err
+}
+
+// live reports whether a job may still need its partial files. It is asked once the file is there, for
+// a job may have begun since the sweep has.
+func (s *Service) live(ctx context.Context, id job.ID) bool {
+	snap, err := s.Engine.Job(ctx, id)
+	if err != nil {
+		return !errors.Is(err, store.ErrNotFound)
+	}
+	return !snap.State.Final()
 }
 
 func (s *Service) foldersOf(ctx context.Context, id job.ID, folders map[string]bool) error {
