@@ -18,11 +18,13 @@ import (
 // may not see.
 var ErrNotFound = errors.New("there is no such job")
 
-// ErrUnavailable is wrapped by the error when no service answers.
+// ErrUnavailable is wrapped by the error when no service answers, or when it is about to end. Whether a command
+// took effect whose answer is missing is not known.
 var ErrUnavailable = errors.New("the ebb service does not answer")
 
-// Client talks to one service. Its methods may be called concurrently. Errors of the service are
-// [*job.Error]; errors.Is knows [ErrNotFound] and job.ErrState.
+// Client talks to one service. Its methods may be called concurrently. What the service refuses is
+// a [*job.Error], whose text is one sentence for a person; errors.Is knows [ErrNotFound], [ErrUnavailable] and
+// [job.ErrState].
 type Client struct {
 	http *http.Client
 }
@@ -45,11 +47,14 @@ func (c *Client) request(ctx context.Context, method, path string, in, out any) 
 		return err
 	}
 	defer resp.Body.Close()
-	if out == nil {
-		_, err := io.Copy(io.Discard, resp.Body)
-		return err
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return unavailable(ctx, err)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("the service's answer to %s %s cannot be read: %w", method, path, err)
 	}
 	return nil
@@ -97,46 +102,27 @@ func unavailable(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
+// maxRefusal bounds what is read of a refusal.
+const maxRefusal = 1 << 20
+
 // refusal reads a problem document (RFC 9457).
 func refusal(resp *http.Response) error {
 	var p struct {
-		Detail string     `json:"detail"`
-		Error  *job.Error `json:"error"`
-		Errors []struct {
-			Message  string `json:"message"`
-			Location string `json:"location"`
-		} `json:"errors"`
+		Error *job.Error `json:"error"`
 	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil || json.Unmarshal(b, &p) != nil || (p.Detail == "" && p.Error == nil) {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	if err != nil || json.Unmarshal(b, &p) != nil || p.Error == nil {
 		return fmt.Errorf("the service answered %s", resp.Status)
 	}
-	if p.Error == nil {
-		p.Error = job.Invalid(codeOf(resp.StatusCode), "%s", p.Detail)
-		for _, e := range p.Errors {
-			p.Error.Text += ": " + e.Message + " (" + e.Location + ")"
-		}
-	}
-	switch p.Error.Code {
-	case job.NotFound:
+	switch {
+	case resp.StatusCode == http.StatusServiceUnavailable:
+		p.Error.Err = ErrUnavailable
+	case p.Error.Code == job.NotFound:
 		p.Error.Err = ErrNotFound
-	case job.InvalidState:
+	case p.Error.Code == job.InvalidState:
 		p.Error.Err = job.ErrState
 	}
 	return p.Error
-}
-
-// codeOf is the code for a refusal that names none.
-func codeOf(status int) job.Code {
-	switch status {
-	case http.StatusForbidden:
-		return job.AccessDenied
-	case http.StatusNotFound:
-		return job.NotFound
-	case http.StatusServiceUnavailable, http.StatusInternalServerError:
-		return job.Unexpected
-	}
-	return job.InvalidArg
 }
 
 // Status is how the service is.
@@ -152,7 +138,7 @@ type Daemon struct {
 	PID      int    `json:"pid"`
 	StateDir string `json:"state_dir"`
 	Socket   string `json:"socket,omitempty"`
-	Started  string `json:"started"`
+	Started  string `json:"started"` // RFC 3339
 }
 
 // Status asks the service how it is.
@@ -162,7 +148,8 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return out, err
 }
 
-// Stop ends the daemon. Its jobs go on when it starts again.
+// Stop asks the daemon to end, which takes as long as storing how far its transfers got. Its jobs go on when
+// it starts again. A service inside a program refuses with code [job.NotImplemented].
 func (c *Client) Stop(ctx context.Context) error {
 	return c.request(ctx, http.MethodPost, "/stop", nil, nil)
 }

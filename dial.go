@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/ipc"
@@ -21,7 +22,8 @@ type Options struct {
 	Socket string
 	// System asks for the machine's service instead of the user's, when Socket is "".
 	System bool
-	// Start is the command that starts a daemon when none answers; empty for an error instead.
+	// Start is the command that starts a daemon when none runs, such as {"ebb", "daemon", "--auto"}; empty for an error
+	// instead. The daemon outlives this program.
 	Start []string
 }
 
@@ -29,7 +31,7 @@ type Options struct {
 const startTime = 15 * time.Second
 
 // Dial returns a client of the service, once it answers. The error wraps [ErrUnavailable] when
-// none does.
+// none does; when a daemon was started and failed, it is the last line that the daemon wrote to its standard error.
 func Dial(ctx context.Context, opts Options) (*Client, error) {
 	if opts.Socket == "" {
 		socket, err := ipc.SocketPath(ipc.Env{Getenv: os.Getenv, System: opts.System})
@@ -43,7 +45,7 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 	switch {
 	case err == nil:
 		conn.Close()
-	case len(opts.Start) == 0:
+	case len(opts.Start) == 0 || !errors.Is(err, ipc.ErrNotRunning):
 		return nil, fmt.Errorf("%w on %s: %w", ErrUnavailable, opts.Socket, err)
 	default:
 		if err := start(ctx, opts, dial); err != nil {
@@ -56,7 +58,14 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 // start runs the daemon and waits until one answers. When several programs do so at the
 // same time, one daemon wins and all use it.
 func start(ctx context.Context, opts Options, dial func(context.Context) (net.Conn, error)) error {
-	cmd := exec.Command(opts.Start[0], opts.Start[1:]...)
+	name, err := exec.LookPath(opts.Start[0])
+	if err == nil {
+		name, err = filepath.Abs(name) // the daemon does not stand where we do
+	}
+	if err != nil {
+		return fmt.Errorf("%w, and it cannot be started: %w", ErrUnavailable, err)
+	}
+	cmd := exec.Command(name, opts.Start[1:]...)
 	cmd.Dir = string(os.PathSeparator)
 	cmd.SysProcAttr = detached()
 	stderr, err := cmd.StderrPipe()
@@ -68,10 +77,10 @@ func start(ctx context.Context, opts Options, dial func(context.Context) (net.Co
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- lastLine(stderr, cmd.Wait) }() // ends with the daemon, or with this program
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	waiting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
-		conn, err := dial(ctx)
+		conn, err := dial(waiting)
 		if err == nil {
 			return conn.Close()
 		}
@@ -81,8 +90,11 @@ func start(ctx context.Context, opts Options, dial func(context.Context) (net.Co
 				return fmt.Errorf("%w: %w", ErrUnavailable, failed)
 			}
 			ended = nil // another daemon has won
-		case <-ctx.Done():
-			return fmt.Errorf("%w: the daemon that was started is not ready: %w", ErrUnavailable, errors.Join(ctx.Err(), err))
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("%w: the daemon that was started is not ready after %s: %w", ErrUnavailable, startTime, err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -94,6 +106,7 @@ func lastLine(stderr io.Reader, wait func() error) error {
 	for in := bufio.NewScanner(stderr); in.Scan(); {
 		last = in.Text()
 	}
+	_, _ = io.Copy(io.Discard, stderr) // a line too long for a Scanner must not stop the daemon
 	err := wait()
 	if err != nil && last != "" {
 		return errors.New(last)

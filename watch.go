@@ -26,15 +26,17 @@ type Event struct {
 	File *job.File    `json:"file,omitempty"`
 }
 
-// Watch yields jobs as they change, beginning with how they are now: those with these IDs, or all. Of a
-// job that changes quickly only the latest is yielded. It goes on over a restart of the
-// service and ends with an error when the service does not come back, or when ctx ends.
+// Watch yields jobs as they change, beginning with how they are now: those with these IDs (or beginnings of
+// IDs), or all that are not final. Of a job that changes quickly only the latest is yielded. It goes on over a restart of the
+// service and ends with an error when the service does not come back within about ten seconds, when there is no such job
+// ([ErrNotFound]), or when ctx ends.
 func (c *Client) Watch(ctx context.Context, ids ...string) iter.Seq2[job.Snapshot, error] {
 	query := url.Values{"id": ids}
 	return follow(ctx, c, "/watch?"+query.Encode(), 0, func(s job.Snapshot) uint64 { return s.Rev })
 }
 
-// Events yields the stored events with an ID above after.
+// Events yields the stored events with an ID above after, oldest first. They are kept as long as
+// their jobs are in the history. An error ends the sequence.
 func (c *Client) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
@@ -59,15 +61,18 @@ func (c *Client) Events(ctx context.Context, after uint64) iter.Seq2[Event, erro
 }
 
 // Follow yields the events with an ID above after and then each new one, until ctx ends. It goes on
-// over a restart of the service, and loses and repeats none.
+// over a restart of the service, and loses and repeats none: a program that keeps the ID of the last event it has dealt
+// with goes on there after its own restart, too. It ends with an error as Watch does.
 func (c *Client) Follow(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return follow(ctx, c, "/events/stream", after, func(e Event) uint64 { return e.ID })
 }
 
-// reconnects bounds how long a stream waits for a service that went away.
+// A stream waits for a service that went away: reconnects times, first as short as reconnectSoon, then longer
+// and longer up to reconnectLate. That is about ten seconds.
 const (
-	reconnects    = 10
-	reconnectWait = 500 * time.Millisecond
+	reconnects    = 14
+	reconnectSoon = 20 * time.Millisecond
+	reconnectLate = time.Second
 )
 
 // follow reads a stream of server-sent events and resumes it after the last one it got.
@@ -76,29 +81,35 @@ func follow[T any](ctx context.Context, c *Client, path string, last uint64, seq
 		var none T
 		for tries := 0; ; tries++ {
 			got, more, err := stream(ctx, c, path, &last, seq, yield)
-			if !more {
-				return
-			}
 			if got {
 				tries = 0
 			}
 			switch {
+			case !more:
+				return
 			case ctx.Err() != nil:
 				yield(none, ctx.Err())
 				return
-			case err != nil && (!errors.Is(err, ErrUnavailable) || tries >= reconnects):
+			case !errors.Is(err, ErrUnavailable) || tries >= reconnects:
 				yield(none, err)
 				return
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(reconnectWait):
-			}
+			pause(ctx, min(reconnectSoon<<tries, reconnectLate))
 		}
 	}
 }
 
-// stream yields what one connection brings. got says whether it brought anything, more
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// errEnded is why a stream that was not broken is over: the service is about to end.
+var errEnded = fmt.Errorf("%w: it has ended", ErrUnavailable)
+
+// stream yields what one connection brings until it ends, with the reason. got says whether it brought anything, more
 // whether the caller wants to go on.
 func stream[T any](ctx context.Context, c *Client, path string, last *uint64, seq func(T) uint64, yield func(T, error) bool) (got, more bool, err error) {
 	header := http.Header{"Accept": {"text/event-stream"}}
@@ -123,7 +134,7 @@ func stream[T any](ctx context.Context, c *Client, path string, last *uint64, se
 			return got, false, nil
 		}
 	}
-	return got, true, nil
+	return got, true, errEnded
 }
 
 // events yields the data of each server-sent event.

@@ -45,7 +45,7 @@ var malformed = []struct {
 	{"POST /v1/jobs {}", "Content-Type: multipart/form-data; boundary=x", 415, job.InvalidArg, "application/json"},
 	{"POST /v1/jobs NEST", "", 400, job.InvalidArg, "depth"},
 	// JSON of another form
-	{`POST /v1/jobs {"nmae": "x"}`, "", 400, job.InvalidArg, `no field "nmae"`},
+	{`POST /v1/jobs {"prio": "x"}`, "", 400, job.InvalidArg, `no field "prio"`},
 	{`POST /v1/jobs {"state": "transferred"}`, "", 400, job.InvalidArg, `no field "state"`},
 	{`POST /v1/jobs {"owner": "uid:0"}`, "", 400, job.InvalidArg, `no field "owner"`},
 	{`POST /v1/jobs {"id": "ID"}`, "", 400, job.InvalidArg, `no field "id"`},

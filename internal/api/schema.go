@@ -144,6 +144,7 @@ func finish(doc *huma.OpenAPI) {
 		}
 		for _, field := range s.Properties {
 			field.Nullable = false
+			plain(field)
 		}
 	}
 	for _, name := range []string{"Credential", "CredentialRef"} {
@@ -152,10 +153,23 @@ func finish(doc *huma.OpenAPI) {
 	}
 	for _, item := range doc.Paths {
 		for _, o := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
-			if o != nil && o.Metadata[bodySchema] != nil {
-				o.RequestBody.Content["application/json"] = &huma.MediaType{Schema: o.Metadata[bodySchema].(*huma.Schema)}
+			if o == nil {
+				continue
+			}
+			if body, ok := o.Metadata[bodySchema].(*huma.Schema); ok {
+				o.RequestBody.Content["application/json"] = &huma.MediaType{Schema: body}
+			}
+			for _, p := range o.Parameters {
+				plain(p.Schema)
 			}
 		}
+	}
+}
+
+// plain drops the size of integers, which is another on other machines.
+func plain(s *huma.Schema) {
+	if s.Type == huma.TypeInteger {
+		s.Format = ""
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 type watchInput struct {
-	ID          []string `query:"id,explode" doc:"only these jobs; the beginning of an ID is enough"`
+	ID          []string `query:"id,explode" nullable:"false" doc:"only these jobs; the beginning of an ID is enough"`
 	LastEventID string   `header:"Last-Event-ID" doc:"go on after this snapshot"`
 }
 
