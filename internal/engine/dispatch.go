@@ -173,23 +173,12 @@ func (s *session) startFilesOf(en *entry, now time.Time) bool {
 			continue
 		}
 		host := hostOf(f.URL)
-		if en.slots() >= s.cfg.Limits.PerJob || s.plan.hosts[host] >= s.cfg.Limits.PerHost || s.plan.closed[host].After(now) {
+		if en.connected >= s.cfg.Limits.PerJob || s.plan.hosts[host] >= s.cfg.Limits.PerHost || s.plan.closed[host].After(now) {
 			return false
 		}
 		s.start(en, f, host)
 	}
 	return true
-}
-
-// slots is how many connections the job's runs hold.
-func (en *entry) slots() int {
-	n := 0
-	for _, r := range en.runs {
-		if !r.fetched {
-			n++
-		}
-	}
-	return n
 }
 
 // start gives a file its worker.
@@ -208,9 +197,11 @@ func (s *session) start(en *entry, f job.File, host string) {
 	}
 	en.runs[f.ID] = r
 	s.busy.put(en, true)
+	en.connected++
 	s.plan.hosts[host]++
 	s.plan.running++
 	s.pulse.on = true
+	s.fetching.Add(1)
 	s.goroutine.Go(func() {
 		defer cancel()
 		r.work(ctx)
@@ -231,6 +222,7 @@ func (s *session) release(r *run) {
 		return
 	}
 	r.fetched = true
+	r.entry.connected--
 	if s.plan.hosts[r.host]--; s.plan.hosts[r.host] <= 0 {
 		delete(s.plan.hosts, r.host)
 	}

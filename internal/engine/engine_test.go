@@ -379,3 +379,25 @@ func TestLimitsChangeWhileTheyRun(t *testing.T) {
 	}
 	b.until(j.ID, job.Transferred) // at 64 KiB/s it would take 8 minutes
 }
+
+// TestStalledBytesAreOnDisk: what arrived before a stall survives a killed process, and is shown.
+func TestStalledBytesAreOnDisk(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(4<<20), ebbtest.ETag(`"v1"`), ebbtest.StallBody(300_000))
+	b := newBench(t)
+	j := b.create(b.download(srv.URL))
+	b.until(j.ID, job.Transferring)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		partials, _ := filepath.Glob(filepath.Join(b.dir, ".ebb-*"))
+		snap, err := b.Job(t.Context(), j.ID)
+		if len(partials) == 1 && err == nil && snap.Transferred == 300_000 {
+			if fi, err := os.Stat(partials[0]); err == nil && fi.Size() == 300_000 {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after a stall at 300000 bytes the job shows %d, partial files %v", snap.Transferred, partials)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

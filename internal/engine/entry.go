@@ -19,6 +19,8 @@ type entry struct {
 	pace    *pace.Node          // made with the first run
 	secrets *jobSecrets         // shared by the runs; replaced when a secret changes
 
+	connected int // runs that hold a connection
+
 	planned bool       // the plan lets it run
 	cursor  job.FileID // files before it are done or running
 	since   time.Time  // start of its current slice

@@ -8,8 +8,12 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// finishBatch is how many finished files are synced together at the most.
-const finishBatch = 256
+const (
+	// finishBatch is how many finished files are synced together at the most. Each holds its file open.
+	finishBatch = 512
+	// finishWait is how long a finished file waits for others to be synced with, while others are on their way.
+	finishWait = 100 * time.Millisecond
+)
 
 // finished is a file whose bytes are all in its partial file.
 type finished struct {
@@ -25,19 +29,27 @@ func (s *session) finish() {
 		case <-s.dead:
 			return
 		case first := <-s.finishing:
-			s.finishGroup(append(s.waitingFiles(), first))
+			s.finishGroup(s.gather(first))
 		}
 	}
 }
 
-// waitingFiles takes the files that wait already.
-func (s *session) waitingFiles() []finished {
-	var group []finished
-	for len(group) < finishBatch-1 {
+// gather returns first and those that follow it soon: a sync, and the commit after it, cost about the same
+// for one file as for many. Nobody waits when nothing else is being fetched.
+func (s *session) gather(first finished) []finished {
+	group := []finished{first}
+	late := time.NewTimer(finishWait)
+	defer late.Stop()
+	for len(group) < finishBatch {
+		if s.fetching.Load() == 0 && len(s.finishing) == 0 {
+			return group
+		}
 		select {
 		case f := <-s.finishing:
 			group = append(group, f)
-		default:
+		case <-late.C:
+			return group
+		case <-s.ctx.Done():
 			return group
 		}
 	}
@@ -50,20 +62,33 @@ func (s *session) finishGroup(group []finished) {
 		partials[i] = f.run.partial
 	}
 	_ = s.cfg.Sink.Sync(partials) // the Checkpoint of each tells its own error, at no cost
-	for _, f := range group {
+	words := make([]lastWord, len(group))
+	for i, f := range group {
 		filled, err := f.run.partial.Checkpoint()
 		_ = f.run.partial.Close()
+		words[i] = lastWord{run: f.run, filled: filled, size: f.size}
 		if err != nil {
-			f.run.lastWord(filled, faultOf(err, f.run.file.ID), job.UnknownSize)
-			continue
+			words[i].fault, words[i].size = faultOf(err, f.run.file.ID), job.UnknownSize
 		}
-		f.run.lastWord(filled, nil, f.size)
 	}
+	s.say(words...)
 }
 
-// lastWord ends the run: what is durable, and how it went. A size says that the file is whole.
-func (r *run) lastWord(filled job.Ranges, fault *job.Error, size int64) {
-	r.session.post(func(s *session) { s.stopped(r, filled, fault, size) })
+// lastWord ends a run: what is durable, and how it went. A size that is known says that the file is whole.
+type lastWord struct {
+	run    *run
+	filled job.Ranges
+	fault  *job.Error
+	size   int64
+}
+
+// say has last words heard, all in one commit.
+func (s *session) say(words ...lastWord) {
+	s.post(func(s *session) {
+		for _, w := range words {
+			s.stopped(w)
+		}
+	})
 }
 
 // fact folds what a worker reports, unless its run is to stop or is over.
@@ -76,8 +101,8 @@ func (s *session) fact(r *run, ev job.Event) bool {
 
 // stopped takes a last word. A run that was asked to stop passes on its bytes only: its
 // fault was ours.
-func (s *session) stopped(r *run, filled job.Ranges, fault *job.Error, size int64) {
-	en := r.entry
+func (s *session) stopped(w lastWord) {
+	r, en := w.run, w.run.entry
 	if en.runs[r.file.ID] != r {
 		return
 	}
@@ -86,19 +111,22 @@ func (s *session) stopped(r *run, filled job.Ranges, fault *job.Error, size int6
 	s.plan.running--
 	s.release(r)
 	s.ran(en)
+	if r.learned != nil {
+		_ = s.next(en, *r.learned, r.file.ID)
+	}
 	switch {
-	case size >= 0:
-		_ = s.next(en, job.FileDone{File: r.file.ID, Size: size}, r.file.ID)
-	case len(filled) > 0:
-		s.lastProgress(r, filled)
+	case w.size >= 0:
+		_ = s.next(en, job.FileDone{File: r.file.ID, Size: w.size}, r.file.ID)
+	case len(w.filled) > 0:
+		s.lastProgress(r, w.filled)
 	}
-	if fault != nil && !r.stopping {
-		s.fault(en, fault)
+	if w.fault != nil && !r.stopping {
+		s.fault(en, w.fault)
 	}
-	if r.stopping || fault != nil || size < 0 {
+	if r.stopping || w.fault != nil || w.size < 0 {
 		en.cursor = 1
 	}
-	if en.planned && en.job.Runnable() && (r.stopping || size < 0) {
+	if en.planned && en.job.Runnable() && (r.stopping || w.size < 0) {
 		s.plan.dirty = true
 	}
 	if len(en.runs) == 0 && en.effect != nil {

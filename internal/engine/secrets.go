@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/ebb-transfer/ebb/internal/store"
@@ -96,7 +97,7 @@ type jobSecrets struct {
 
 // source is the run's file with everything that is needed to reach it.
 func (js *jobSecrets) source(ctx context.Context, r *run) (transport.Source, error) {
-	src := transport.Source{URL: r.file.URL, Network: r.job.Network}
+	src := transport.Source{URL: r.file.URL, Network: r.job.Network, Try: fmt.Sprintf("%s/%d", r.job.ID, r.job.ErrorCount)}
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if !js.loaded {

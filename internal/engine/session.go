@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/store"
@@ -30,6 +31,7 @@ type session struct {
 	dead      chan struct{}   // closed when nobody reads the mail any more
 	goroutine sync.WaitGroup  // workers, finisher and settlers
 	finishing chan finished
+	fetching  atomic.Int64  // workers that have not handed their file to the finisher, nor ended
 	settling  chan struct{} // a slot for each settler
 }
 

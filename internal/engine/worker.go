@@ -35,6 +35,7 @@ type run struct {
 
 	partial *sink.Partial // worker, then finisher
 	digest  string        // worker: what the file must hash to
+	learned *job.Progress // worker, then with the last word: what the answer for a small file told
 	syncing sync.WaitGroup
 	synced  atomic.Bool // a checkpoint is under way
 	broken  atomic.Pointer[job.Error]
@@ -46,9 +47,7 @@ const (
 	checkpointEvery = time.Second
 	// bufferLen: one large write is far cheaper than many small ones, larger ones are not.
 	bufferLen = 1 << 20
-	// fillTime bounds what a killed process loses of a slow transfer: what is written survives it.
-	fillTime = 200 * time.Millisecond
-	// smallFile is fetched again after a crash rather than waiting for a commit before its first byte.
+	// smallFile is fetched again after a crash rather than having a commit of its own before its first byte.
 	smallFile = 1 << 20
 )
 
@@ -62,6 +61,7 @@ func (r *run) target() sink.Target {
 func (r *run) work(ctx context.Context) {
 	size, err := r.transfer(ctx)
 	r.syncing.Wait()
+	r.session.fetching.Add(-1)
 	if err == nil {
 		if late := r.broken.Load(); late != nil {
 			err = late
@@ -75,7 +75,7 @@ func (r *run) work(ctx context.Context) {
 		case <-r.session.dead:
 		}
 	}
-	r.lastWord(r.close(), faultOf(err, r.file.ID), job.UnknownSize)
+	r.session.say(lastWord{run: r, filled: r.close(), fault: faultOf(err, r.file.ID), size: job.UnknownSize})
 }
 
 // close checkpoints and closes the partial file and returns what is durable of it.
@@ -136,7 +136,8 @@ func (r *run) startOver(ctx context.Context) error {
 	if !r.fact(ctx, job.Changed{File: r.file.ID}) {
 		return errStopped
 	}
-	r.file.Filled, r.file.Size, r.file.Validator = nil, job.UnknownSize, job.Validator{}
+	r.file.Filled, r.file.Size, r.file.Validator, r.file.Boot = nil, job.UnknownSize, job.Validator{}, ""
+	r.learned = nil
 	r.live.Store(0)
 	return r.partial.Reset()
 }
@@ -185,8 +186,8 @@ func (r *run) learn(ctx context.Context, meta transport.Meta) error {
 		r.digest = meta.Digest
 	}
 	ev := r.progress(meta)
-	if meta.Size >= 0 && meta.Size <= smallFile {
-		r.session.post(func(s *session) { s.fact(r, ev) })
+	if r.file.Boot == "" && meta.Size >= 0 && meta.Size <= smallFile {
+		r.learned = &ev // without a Boot that is stored the bytes count for nothing before that
 	} else if !r.fact(ctx, ev) {
 		return errStopped
 	}
@@ -222,47 +223,38 @@ func (r *run) fact(ctx context.Context, ev job.Event) bool {
 func (r *run) copy(ctx context.Context, body io.Reader, meta transport.Meta) (int64, error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	at, checkpoint := meta.Offset, time.Now()
+	st := newStage(r, *buf, meta.Offset)
+	err := r.pour(ctx, body, st, meta)
+	size, failed := st.close()
+	switch {
+	case failed != nil:
+		return 0, failed
+	case errors.Is(err, io.EOF):
+		return size, nil
+	}
+	return 0, err
+}
+
+// pour reads the body into the stage until either ends, and checkpoints on the way.
+func (r *run) pour(ctx context.Context, body io.Reader, st *stage, meta transport.Meta) error {
+	checkpoint := time.Now()
 	for {
-		n, err := r.fill(ctx, body, *buf)
+		n, err := r.read(ctx, body, st.free())
 		if n > 0 {
-			if _, werr := r.partial.WriteAt((*buf)[:n], at); werr != nil {
-				return 0, werr
+			if failed := st.took(n); failed != nil {
+				return failed
 			}
-			at += int64(n)
-			r.live.Store(at)
 		}
-		switch {
-		case err == io.EOF:
-			return at, nil
-		case err != nil:
-			return 0, err
+		if err != nil {
+			return err
 		}
 		if now := time.Now(); now.Sub(checkpoint) >= checkpointEvery {
 			checkpoint = now
 			if late := r.checkpoint(meta); late != nil {
-				return 0, late
+				return late
 			}
 		}
 	}
-}
-
-// fill reads until buf is full, or until the first of its bytes has waited for a write long enough.
-// Bytes that come with an error count.
-func (r *run) fill(ctx context.Context, body io.Reader, buf []byte) (n int, err error) {
-	var first time.Time
-	for n < len(buf) && err == nil {
-		var m int
-		m, err = r.read(ctx, body, buf[n:])
-		n += m
-		switch now := time.Now(); {
-		case first.IsZero():
-			first = now
-		case now.Sub(first) >= fillTime:
-			return n, err
-		}
-	}
-	return n, err
 }
 
 // read asks for bandwidth first, so that the socket fills and the sender slows down.
