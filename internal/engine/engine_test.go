@@ -401,3 +401,20 @@ func TestStalledBytesAreOnDisk(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+func TestFilesShowTheirRate(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(64<<20), ebbtest.Rate(4<<20))
+	b := newBench(t)
+	j := b.create(b.download(srv.URL))
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		files, err := b.Files(t.Context(), j.ID, 1, 10)
+		if err == nil && len(files) == 1 && files[0].Rate > 1<<20 && files[0].Rate < 16<<20 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a file at 4 MiB/s shows %+v, %v", files, err)
+		}
+	}
+	b.do(j.ID, job.Cancel{})
+	b.until(j.ID, job.Cancelled)
+}

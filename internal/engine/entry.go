@@ -29,7 +29,8 @@ type entry struct {
 
 	wakeAt   time.Time // of its place in the wake queue
 	wakePos  int       // −1: not in the queue
-	seenLive int64     // bytes at the last pulse, for the rate
+	seenLive int64     // bytes at the last pulse
+	moved    bool      // it moved at the last pulse
 }
 
 // set is a set of entries.

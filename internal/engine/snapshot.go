@@ -32,20 +32,35 @@ func (p *pulse) timer() <-chan time.Time {
 	return resetTimer(&p.alarm, p.last.Add(pulseEvery))
 }
 
-// beat shows watchers what moved since the last beat.
+// beat measures what moved since the last beat and shows it to watchers.
 func (s *session) beat() {
 	now := time.Now()
+	elapsed := now.Sub(s.pulse.last)
 	s.pulse.last, s.pulse.on = now, s.plan.running > 0
 	watched := s.watch.any()
 	for en := range s.busy {
 		if now.Sub(en.active) >= activeEvery {
 			s.ran(en)
 		}
-		if live := en.live(); watched && live != en.seenLive {
+		for _, r := range en.runs {
+			r.measure(elapsed)
+		}
+		// One more snapshot once nothing moves: it says so.
+		if live := en.live(); watched && (live != en.seenLive || en.moved) {
+			en.moved = live != en.seenLive
 			en.seenLive, en.rev = live, s.rev.Add(1)
 			s.watch.tell(s.snapshot(en))
 		}
 	}
+}
+
+// measure updates the run's rate, half of which is that of the last beat.
+func (r *run) measure(elapsed time.Duration) {
+	live := r.live.Load()
+	if r.seen > 0 && elapsed > 0 {
+		r.rate = (r.rate + int64(float64(live-r.seen)/elapsed.Seconds())) / 2
+	}
+	r.seen = live
 }
 
 // live is how many bytes of the job are here, synced or not.
@@ -80,7 +95,7 @@ func (s *session) snapshot(en *entry) job.Snapshot {
 func (en *entry) fileSnapshot(f job.File) job.FileSnapshot {
 	snap := job.FileSnapshot{File: f, Transferred: f.Filled.Len()}
 	if r := en.runs[f.ID]; r != nil {
-		snap.Transferred = max(snap.Transferred, r.live.Load())
+		snap.Transferred, snap.Rate = max(snap.Transferred, r.live.Load()), max(r.rate, 0)
 	}
 	return snap
 }

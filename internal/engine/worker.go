@@ -30,6 +30,8 @@ type run struct {
 	stopping bool // control goroutine: asked to stop
 	fetched  bool // control goroutine: its connection is free again
 
+	seen, rate int64 // control goroutine: bytes at the last pulse, and bytes per second
+
 	live   atomic.Int64 // bytes of the file that are here, synced or not
 	moving atomic.Bool  // bytes arrive; before, the run is connecting
 
