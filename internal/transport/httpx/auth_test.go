@@ -1,8 +1,10 @@
 package httpx
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +68,39 @@ func TestRefusedOnceIsNotForever(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = body.Close()
+}
+
+// TestWrongPasswordOncePerTry: however many sources a try opens, also when it is long refused, the server sees a
+// wrong password once; and once more in the next try.
+func TestWrongPasswordOncePerTry(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.BasicAuth("alice", "right"))
+	d := newDownloader(t)
+	for n, try := range []string{"job/0", "job/1"} {
+		src := transport.Source{URL: srv.URL, Try: try, Credentials: []job.Credential{{Target: "server", Scheme: "basic", User: "alice", Password: "wrong"}}}
+		for range 3 {
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					_, _, err := d.Open(t.Context(), src, 0, job.Validator{})
+					var e *job.Error
+					if !errors.As(err, &e) || e.Refused != "basic" {
+						t.Errorf("%v", err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		sent := 0
+		for _, r := range srv.Requests() {
+			if r.Header.Get("Authorization") != "" {
+				sent++
+			}
+		}
+		if sent != n+1 {
+			t.Errorf("after try %s the wrong password was sent %d times, want %d", try, sent, n+1)
+		}
+	}
 }
 
 // TestOnePasswordForTwoServers: the client of one must not serve the other.

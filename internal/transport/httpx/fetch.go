@@ -151,14 +151,14 @@ func (f *fetch) roundTrip(at *url.URL, offset int64) (*http.Response, error) {
 	req := f.request(at, src.Headers, offset)
 	resp, err := c.roundTrip(req, origin)
 	if e := httpauth.Failure(resp, err); e != nil && errors.Is(e, httpauth.ErrRefused) {
-		f.downloader.clients.drop(c) // the next try may find other passwords at the server
+		f.downloader.clients.refuse(c, src.Try)
 	}
 	return resp, err
 }
 
 // foreign is src as another origin may know it: without its secrets, but for those of the proxy.
 func foreign(src transport.Source) transport.Source {
-	out := transport.Source{Network: src.Network}
+	out := transport.Source{Network: src.Network, Try: src.Try}
 	for _, c := range src.Credentials {
 		if c.Target == targetProxy {
 			out.Credentials = append(out.Credentials, c)

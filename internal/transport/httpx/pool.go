@@ -29,6 +29,7 @@ type client struct {
 	config httpauth.Config
 	http1  *httpauth.Transport
 	used   time.Time   // guarded by pool.mu
+	failed string      // guarded by pool.mu: the try in which the credentials were refused
 	expiry *time.Timer // guarded by pool.mu
 
 	mu    sync.Mutex          // guards all below
@@ -45,7 +46,7 @@ func (d *Downloader) client(src transport.Source, u *url.URL) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c := d.clients.get(key); c != nil {
+	if c := d.clients.get(key, src.Try); c != nil {
 		return c, nil
 	}
 	c := &client{key: key}
@@ -152,15 +153,32 @@ type pool struct {
 	clients map[clientKey]*client
 }
 
-func (p *pool) get(key clientKey) *client {
+// get returns the client for key; nil if there is none, or one whose credentials were refused in another try.
+func (p *pool) get(key clientKey, try string) *client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.clients[key]
-	if c != nil {
-		c.used = time.Now()
-		c.expiry.Reset(clientIdle)
+	switch {
+	case c == nil:
+		return nil
+	case c.failed != "" && c.failed != try:
+		p.removeLocked(c)
+		return nil
 	}
+	c.used = time.Now()
+	c.expiry.Reset(clientIdle)
 	return c
+}
+
+// refuse keeps c, which knows that its credentials were refused, for the rest of the try.
+func (p *pool) refuse(c *client, try string) {
+	if try == "" {
+		p.drop(c)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.failed = try
 }
 
 // put adds c, and returns the client to use: another one if that was added meanwhile.

@@ -23,12 +23,12 @@ func TestPoolForgets(t *testing.T) {
 		}
 		for range 3 {
 			time.Sleep(clientIdle - time.Second)
-			if p.get(c.key) != c {
+			if p.get(c.key, "") != c {
 				t.Fatal("forgotten although it is used")
 			}
 		}
 		time.Sleep(clientIdle + time.Second)
-		if p.get(c.key) != nil {
+		if p.get(c.key, "") != nil {
 			t.Error("not forgotten")
 		}
 		p.drop(c) // once more does no harm
