@@ -206,7 +206,7 @@ func TestProxies(t *testing.T) {
 		src.Network.Proxy = locked.URL
 		_, _, err := download(t, src, 0, job.Validator{})
 		e := asJobError(t, err)
-		if e.Code != job.HTTPStatus(407) || e.Class != job.NeedsAction || e.Context != job.ContextTransport || !cmp.Equal(e.Schemes, []string{"basic"}) {
+		if e.Code != job.HTTPStatus(407) || e.Class != job.NeedsAction || e.Context != job.ContextRemoteFile || !cmp.Equal(e.Schemes, []string{"basic"}) {
 			t.Errorf("without credentials: %+v", e)
 		}
 		src.Credentials = []job.Credential{{Target: "proxy", Scheme: "any", User: "alice", Password: "wonder:land"}}

@@ -95,7 +95,7 @@ func authError(a *httpauth.Error) *job.Error {
 		Text: a.Error(), Refused: string(a.Refused), Err: a,
 	}
 	if a.Target == httpauth.Proxy {
-		e.Context, e.Code = job.ContextTransport, job.HTTPStatus(http.StatusProxyAuthRequired)
+		e.Code = job.HTTPStatus(http.StatusProxyAuthRequired)
 	}
 	if errors.Is(a.Err, httpauth.ErrServerProof) {
 		e.Code = job.SecureFailure
