@@ -346,7 +346,7 @@ func TestCrashMatrix(t *testing.T) {
 			row(map[int]fate{at: f})
 		}
 	}
-	step := 1
+	step := 2
 	if testing.Short() {
 		step = 5
 	}

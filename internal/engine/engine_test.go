@@ -115,26 +115,16 @@ func (b *bench) do(id job.ID, ev job.Event) job.Snapshot {
 // until waits for a state of the job and fails the test when it does not come.
 func (b *bench) until(id job.ID, want job.State) job.Snapshot {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
-	defer cancel()
-	w, err := b.Watch(ctx, 0, func(s job.Snapshot) bool { return s.ID == id })
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer w.Close()
-	if snap, err := b.Job(ctx, id); err == nil && snap.State == want {
-		return snap
-	}
-	var last job.Snapshot
-	for {
-		snaps, err := w.Next(ctx)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		snap, err := b.Job(b.t.Context(), id)
 		if err != nil {
-			b.t.Fatalf("job never became %v; last it was %v (%s)", want, last.State, last.Waits)
+			b.t.Fatal(err)
 		}
-		for _, last = range snaps {
-			if last.State == want {
-				return last
-			}
+		if snap.State == want {
+			return snap
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("job never became %v; it is %v (%s)", want, snap.State, snap.Waits)
 		}
 	}
 }

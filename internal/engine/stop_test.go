@@ -82,7 +82,7 @@ func (b *stubbornBody) Close() error {
 // file ever has two workers, a fault of a transfer that was told to stop is nobody's, a suspended job
 // is still, and in the end every file is right.
 func TestStopAndGoAtRandom(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(30)
 	if testing.Short() {
 		seeds = 10
 	}
