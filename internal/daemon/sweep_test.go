@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,7 +17,7 @@ import (
 // keeps its partial file.
 func TestSweepSparesNewJobs(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Size(1<<20), ebbtest.Rate(100<<10))
-	svc, err := Open(t.Context(), t.TempDir(), "test", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	svc, err := Open(t.Context(), t.TempDir(), "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

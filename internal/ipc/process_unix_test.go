@@ -167,7 +167,7 @@ func copyProgram(t *testing.T, path string) string {
 // shortFolder returns a folder of our own with a path short enough for a socket.
 func shortFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "ebb-ipc-")
+	dir, err := os.MkdirTemp("/tmp", "ebb-ipc-") //nolint:usetesting // the name of the test would make it too long
 	if err != nil {
 		t.Fatal(err)
 	}
