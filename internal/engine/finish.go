@@ -130,7 +130,7 @@ func (s *session) stopped(w lastWord) {
 		s.plan.dirty = true
 	}
 	if len(en.runs) == 0 && en.effect != nil {
-		s.settle(en)
+		s.batch.effects = append(s.batch.effects, due{en, en.effect}) // once this word is durable
 	}
 }
 
