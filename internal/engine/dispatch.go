@@ -57,6 +57,13 @@ func (p *plan) closeHost(c hostClosed) {
 	}
 }
 
+// lookAgain has the schedule made anew at that time, or before.
+func (p *plan) lookAgain(at time.Time) {
+	if p.Again.IsZero() || at.Before(p.Again) {
+		p.Again = at
+	}
+}
+
 // hostOf is the host and port a URL's connections are counted under.
 func hostOf(raw string) string {
 	u, err := url.Parse(raw)
@@ -173,7 +180,11 @@ func (s *session) startFilesOf(en *entry, now time.Time) bool {
 			continue
 		}
 		host := hostOf(f.URL)
-		if en.connected >= s.cfg.Limits.PerJob || s.plan.hosts[host] >= s.cfg.Limits.PerHost || s.plan.closed[host].After(now) {
+		if until := s.plan.closed[host]; until.After(now) {
+			s.plan.lookAgain(until)
+			return false
+		}
+		if en.connected >= s.cfg.Limits.PerJob || s.plan.hosts[host] >= s.cfg.Limits.PerHost {
 			return false
 		}
 		s.start(en, f, host)

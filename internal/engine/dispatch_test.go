@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/sink"
+	"github.com/ebb-transfer/ebb/internal/store"
+	"github.com/ebb-transfer/ebb/internal/store/memstore"
+	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// startBench is an engine in a bubble of virtual time.
+func startBench(t *testing.T, dir string, st store.Store, d transport.Downloader) *bench {
+	b := &bench{t: t, dir: dir}
+	b.Engine = New(Config{
+		Store: st, Sealer: plainSealer{}, BootID: "boot-1", Log: slog.New(slog.DiscardHandler),
+		Sink:       sink.New(sink.Config{Instance: "test", BootID: "boot-1"}),
+		Transports: map[string]transport.Downloader{"http": d},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	b.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+	return b
+}
+
+// busyHost refuses what its host is asked for until a moment, and serves all other hosts.
+type busyHost struct {
+	memSource
+	prefix string
+	until  time.Time
+}
+
+func (h busyHost) Open(ctx context.Context, src transport.Source, offset int64, v job.Validator) (io.ReadCloser, transport.Meta, error) {
+	if strings.HasPrefix(src.URL, h.prefix) && time.Now().Before(h.until) {
+		return nil, transport.Meta{}, &job.Error{Code: job.HTTPStatus(503), RetryAfter: time.Until(h.until), Text: "busy", Err: errors.New("busy")}
+	}
+	return h.memSource.Open(ctx, src, offset, v)
+}
+
+// TestClosedHostOpensForTheRestOfAJob: the second file of a job waits for a host that asked another job to stay
+// away. It goes on by itself when the host is open again, though that other job is no more.
+func TestClosedHostOpensForTheRestOfAJob(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		content := []byte("content")
+		b := startBench(t, dir, memstore.New(), busyHost{
+			memSource{"http://free/a": content, "http://busy/b": content, "http://busy/c": content}, "http://busy", time.Now().Add(time.Minute),
+		})
+		defer b.stop()
+		other := b.create(b.download("http://busy/c"))
+		b.until(other.ID, job.TransientError)
+		b.do(other.ID, job.Cancel{})
+		both := b.create(b.download("http://free/a", "http://busy/b"))
+		time.Sleep(30 * time.Second)
+		if snap, err := b.Job(t.Context(), both.ID); err != nil || snap.Totals.FilesDone != 1 || !strings.Contains(snap.Waits, "busy:80 asked") {
+			t.Errorf("%d files are done and the job waits because %q (%v)", snap.Totals.FilesDone, snap.Waits, err)
+		}
+		time.Sleep(5 * time.Minute)
+		if snap, err := b.Job(t.Context(), both.ID); err != nil || snap.State != job.Transferred {
+			t.Errorf("the job is %v and waits because %q (%v)", snap.State, snap.Waits, err)
+		}
+	})
+}
