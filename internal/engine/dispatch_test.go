@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,13 +21,17 @@ import (
 )
 
 // startBench is an engine in a bubble of virtual time.
-func startBench(t *testing.T, dir string, st store.Store, d transport.Downloader) *bench {
+func startBench(t *testing.T, dir string, st store.Store, d transport.Downloader, change ...func(*Config)) *bench {
 	b := &bench{t: t, dir: dir}
-	b.Engine = New(Config{
+	cfg := Config{
 		Store: st, Sealer: plainSealer{}, BootID: "boot-1", Log: slog.New(slog.DiscardHandler),
 		Sink:       sink.New(sink.Config{Instance: "test", BootID: "boot-1"}),
 		Transports: map[string]transport.Downloader{"http": d},
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	b.Engine = New(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
@@ -73,5 +80,44 @@ func TestClosedHostOpensForTheRestOfAJob(t *testing.T) {
 		if snap, err := b.Job(t.Context(), both.ID); err != nil || snap.State != job.Transferred {
 			t.Errorf("the job is %v and waits because %q (%v)", snap.State, snap.Waits, err)
 		}
+	})
+}
+
+// TestSlowDiskHoldsTransfersBack: each file that waits to be synced is open, so there must not be more and more
+// of them while the disk is slower than the network.
+func TestSlowDiskHoldsTransfersBack(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		source, names := memSource{}, []string{}
+		for n := range 3 * finishBatch {
+			name := fmt.Sprint("http://host/", n)
+			source[name], names = []byte("content"), append(names, name)
+		}
+		proceed := make(chan struct{})
+		var created atomic.Int64
+		b := startBench(t, dir, memstore.New(), source, func(c *Config) {
+			c.Sink = sink.New(sink.Config{Instance: "test", Intercept: func(c sink.Change, _ string, do func() error) error {
+				switch c {
+				case sink.Create:
+					created.Add(1)
+				case sink.SyncFile, sink.SyncFileSystem:
+					<-proceed
+				}
+				return do()
+			}})
+		})
+		defer b.stop()
+		spec := b.download()
+		for n, name := range names {
+			spec.Files = append(spec.Files, job.FileSpec{URL: name, Local: filepath.Join(dir, fmt.Sprint(n))})
+		}
+		j := b.create(spec)
+		time.Sleep(time.Hour)
+		if n, most := created.Load(), int64(2*finishBatch+8); n > most {
+			t.Errorf("%d files are open while the disk stands still, want at most %d", n, most)
+		}
+		close(proceed)
+		time.Sleep(time.Hour)
+		b.until(j.ID, job.Transferred)
 	})
 }

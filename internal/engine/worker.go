@@ -70,9 +70,9 @@ func (r *run) work(ctx context.Context) {
 		}
 	}
 	if err == nil {
-		r.session.post(func(s *session) { s.release(r) })
 		select {
 		case r.session.finishing <- finished{r, size}:
+			r.session.post(func(s *session) { s.release(r) }) // not before: it bounds how many files are open
 			return
 		case <-r.session.dead:
 		}
