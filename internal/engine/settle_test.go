@@ -32,11 +32,11 @@ func TestLastWordIsStoredBeforePublish(t *testing.T) {
 		syncing, proceed := make(chan struct{}), make(chan struct{})
 		var id job.ID
 		intercept := func(c sink.Change, _ string, do func() error) error {
-			switch c {
-			case sink.SyncFile:
+			switch {
+			case c == sink.SyncFile:
 				close(syncing)
 				<-proceed
-			case sink.Rename:
+			case c == sink.Rename:
 				j, err := st.Job(context.Background(), id)
 				if f, _ := j.Files.Get(1); err != nil || !f.Done {
 					t.Errorf("a file gets its name before it is stored that it is whole: %v", err)
