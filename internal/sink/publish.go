@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ebb-transfer/ebb/job"
@@ -35,7 +36,7 @@ type PublishFile struct {
 // final one has the right size, time and digest, as far as they are known.
 func (s *Sink) Publish(ctx context.Context, files []PublishFile) (left job.Code, err error) {
 	var unfinished []Target
-	folders := make(map[string]Target)
+	folders, given := make(map[string]Target), make(names)
 	keep := func(e error) {
 		if err == nil {
 			err = e
@@ -49,10 +50,11 @@ func (s *Sink) Publish(ctx context.Context, files []PublishFile) (left job.Code,
 			unfinished = append(unfinished, f.Target)
 			continue
 		}
-		if e := s.publish(ctx, f); e != nil {
+		if e := s.publish(ctx, f, given); e != nil {
 			keep(e)
 			continue
 		}
+		given.add(f.Local)
 		folders[filepath.Dir(f.Local)] = f.Target
 	}
 	for folder, t := range folders {
@@ -66,8 +68,24 @@ func (s *Sink) Publish(ctx context.Context, files []PublishFile) (left job.Code,
 	return s.Discard(ctx, unfinished)
 }
 
-// publish gives one file its final name.
-func (s *Sink) publish(ctx context.Context, pf PublishFile) error {
+// names are the files that have their final names already, by their sizes.
+type names map[int64][]fs.FileInfo
+
+func (n names) add(name string) {
+	if fi, err := os.Lstat(name); err == nil {
+		n[fi.Size()] = append(n[fi.Size()], fi)
+	}
+}
+
+// has reports whether name is one of them: two names of a job can be one on disk, by a link or because
+// case does not count.
+func (n names) has(name string) bool {
+	fi, err := os.Lstat(name)
+	return err == nil && slices.ContainsFunc(n[fi.Size()], func(other fs.FileInfo) bool { return os.SameFile(fi, other) })
+}
+
+// publish gives one file its final name, but never that of one of given.
+func (s *Sink) publish(ctx context.Context, pf PublishFile, given names) error {
 	f, name, err := s.openExisting(pf.Target)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -85,6 +103,9 @@ func (s *Sink) publish(ctx context.Context, pf PublishFile) error {
 	if pf.Overwrite {
 		if err := checkDestination(pf.Target); err != nil {
 			return err
+		}
+		if given.has(pf.Local) {
+			return pf.refuse(job.FileExists, "%q is the name of another file of the job, too; cancel the job and choose different names", pf.Local)
 		}
 		err = s.do(Rename, pf.Local, func() error { return renameOver(name, pf.Local) })
 	} else {

@@ -95,6 +95,35 @@ func TestPublishDoesAllItCan(t *testing.T) {
 	publish(t, s, files...)
 }
 
+// TestPublishNeverOverAnotherFileOfTheJob: two names of a job can be one on disk, by a link or because case does not
+// count. That other files may be replaced does not mean that they may replace each other.
+func TestPublishNeverOverAnotherFileOfTheJob(t *testing.T) {
+	t.Parallel()
+	folder, s := t.TempDir(), newSink(thisBoot)
+	real, link := filepath.Join(folder, "real"), filepath.Join(folder, "link")
+	if err := os.Mkdir(real, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, link); err != nil {
+		t.Skip(err)
+	}
+	if err := os.WriteFile(filepath.Join(real, "file"), []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var files []sink.PublishFile
+	for i, in := range []string{real, link} {
+		to := sink.Target{Job: jobA, File: job.FileID(i + 1), Local: filepath.Join(in, "file"), Overwrite: true}
+		ready(t, s, to, content(10+i))
+		files = append(files, sink.PublishFile{Target: to, Size: int64(10 + i), Done: true})
+	}
+	for range 2 {
+		_, err := s.Publish(t.Context(), files)
+		wantError(t, err, job.FileExists, job.NeedsAction, "another file of the job")
+		wantFile(t, filepath.Join(real, "file"), content(10))
+		wantNames(t, real, ".ebb-test-"+string(jobA)+"-2.part", "file")
+	}
+}
+
 func TestPublishOverWhatIsThere(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
