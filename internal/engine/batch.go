@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -81,7 +82,7 @@ func (s *session) notice(en *entry, n job.Notify, now time.Time) {
 	s.batch.notices = append(s.batch.notices, entry)
 }
 
-// afterCommit calls f once the batch is durable, or with ErrUnknown when that failed.
+// afterCommit calls f once the batch is durable, or with ErrUnknown and its cause when that failed.
 func (s *session) afterCommit(f func(failed error)) { s.batch.replies = append(s.batch.replies, f) }
 
 // commit makes the batch durable, then answers, tells and acts. After an error the session
@@ -95,7 +96,7 @@ func (s *session) commit() error {
 	}
 	if err != nil {
 		for _, reply := range b.replies {
-			reply(ErrUnknown)
+			reply(fmt.Errorf("%w: %w", ErrUnknown, err))
 		}
 		return err
 	}

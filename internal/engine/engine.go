@@ -27,8 +27,8 @@ import (
 // ErrStopped is returned to callers once the engine has stopped.
 var ErrStopped = errors.New("ebb is shutting down")
 
-// ErrUnknown is returned when a commit failed: whether the command took effect is not known
-// until the state has been loaded again.
+// ErrUnknown is returned, with its cause, when a commit failed: whether the command took effect is not
+// known until the state has been loaded again.
 var ErrUnknown = errors.New("the state could not be stored; ask again whether the command took effect")
 
 // Config is what an engine is made of. Store, Sink, Transports, Sealer and Log are needed.

@@ -54,3 +54,15 @@ func TestLettersDieWithTheirSession(t *testing.T) {
 		t.Error("a letter of the session before was read")
 	}
 }
+
+// TestFailedCommitSaysWhy: the owner of a full disk has to know that it is full.
+func TestFailedCommitSaysWhy(t *testing.T) {
+	st, broken := failing()
+	b := newBenchOn(t, t.TempDir(), st)
+	broken.Store(true)
+	_, err := b.Create(t.Context(), "uid:1", job.Spec{Settings: job.DefaultSettings()})
+	if !errors.Is(err, ErrUnknown) || !errors.Is(err, memstore.ErrInjected) {
+		t.Errorf("Create: %v, want ErrUnknown and its cause", err)
+	}
+	broken.Store(false)
+}
