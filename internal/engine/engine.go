@@ -105,7 +105,7 @@ func New(cfg Config) *Engine {
 // they got and returns nil; everything it started has ended. It must be called once.
 //
 // When a commit fails nobody knows what is stored, so Run starts over from what it finds:
-// recovery is the ordinary path.
+// recovery is the ordinary path. Only a store that is locked, newer or damaged ends it with its error.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.stopped)
 	for wait := time.Duration(0); ; wait = min(2*wait+100*time.Millisecond, 10*time.Second) {
@@ -116,10 +116,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		started := time.Now()
 		err := e.session(ctx)
+		var damaged *job.Error
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrNewer):
+		case errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrNewer),
+			errors.As(err, &damaged) && damaged.Code == job.DatabaseCorrupt: // it does not pass
 			return err
 		}
 		e.cfg.Log.Error("the state could not be read or stored; starting over from what is there", "err", err)

@@ -1,9 +1,13 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/store/memstore"
@@ -65,4 +69,24 @@ func TestFailedCommitSaysWhy(t *testing.T) {
 		t.Errorf("Create: %v, want ErrUnknown and its cause", err)
 	}
 	broken.Store(false)
+}
+
+// damagedStore cannot be read.
+type damagedStore struct{ *memstore.Store }
+
+func (damagedStore) Load(context.Context, func(job.Job) error) (uint64, error) {
+	return 0, &job.Error{Code: job.DatabaseCorrupt, Class: job.NeedsAction, Text: "the database is damaged"}
+}
+
+// TestDamagedStoreEndsTheEngine: no number of tries mends a database, and who asks meanwhile gets no answer.
+func TestDamagedStoreEndsTheEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := New(Config{Store: damagedStore{memstore.New()}, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var damaged *job.Error
+		if err := e.Run(ctx); !errors.As(err, &damaged) || damaged.Code != job.DatabaseCorrupt {
+			t.Errorf("Run: %v, want the error of the store", err)
+		}
+	})
 }
