@@ -120,17 +120,19 @@ func (s *session) schedule() {
 func (s *session) candidates() []sched.Candidate {
 	out := make([]sched.Candidate, 0, len(s.ready))
 	for en := range s.ready {
-		out = append(out, en.candidate())
+		out = append(out, s.candidate(en))
 	}
 	return out
 }
 
-func (en *entry) candidate() sched.Candidate {
+func (s *session) candidate(en *entry) sched.Candidate {
 	c := sched.Candidate{
 		ID: en.job.ID, Seq: en.job.Seq, Priority: en.job.Priority,
 		Running: en.planned, Since: en.since, LastRan: en.lastRan,
 	}
-	if len(en.runs) == 0 { // what already runs is not stopped because its host is closed to others
+	// What already runs is not stopped because its host is closed to others. As long as none is closed, no
+	// host matters, and a long line of jobs costs little.
+	if len(en.runs) == 0 && len(s.plan.closed) > 0 {
 		c.Host = en.nextHost()
 	}
 	return c

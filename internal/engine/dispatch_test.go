@@ -121,3 +121,22 @@ func TestSlowDiskHoldsTransfersBack(t *testing.T) {
 		b.until(j.ID, job.Transferred)
 	})
 }
+
+// TestLongLineCostsLittle: the schedule is made anew whenever a job begins or ends, so what it does for each job
+// that waits must be next to nothing.
+func TestLongLineCostsLittle(t *testing.T) {
+	s := &session{ready: set{}, plan: newPlan()}
+	for n := range 1000 {
+		files := job.Files{}.Append(job.File{URL: fmt.Sprint("http://host/", n)})
+		s.ready.put(&entry{job: job.Job{Seq: uint64(n), Files: files}}, true)
+	}
+	if n := testing.AllocsPerRun(10, func() { s.candidates() }); n > 10 {
+		t.Errorf("%v allocations for a line of 1000 jobs", n)
+	}
+	s.plan.closeHost(hostClosed{"host:80", time.Now().Add(time.Hour)})
+	for _, c := range s.candidates() {
+		if c.Host != "host:80" {
+			t.Fatalf("with a host closed a candidate is for host %q", c.Host)
+		}
+	}
+}

@@ -132,7 +132,7 @@ func (s *session) waitsForSlot(en *entry) string {
 		return "it waits for its turn"
 	}
 	if !en.planned {
-		return s.plan.Why(en.candidate())
+		return s.plan.Why(s.candidate(en))
 	}
 	host := en.nextHost()
 	if until, closed := s.plan.closed[host]; closed {
