@@ -92,6 +92,7 @@ func (s *session) commit() error {
 	s.batch = batch{}
 	var err error
 	if len(b.changed)+len(b.secrets)+len(b.forget) > 0 {
+		s.rest.Reset(restAfter)
 		_, err = s.cfg.Store.Commit(context.WithoutCancel(s.ctx), b.record())
 	}
 	if err != nil {

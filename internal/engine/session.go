@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type session struct {
 	finishing chan finished
 	fetching  atomic.Int64  // workers that have not handed their file to the finisher, nor ended
 	settling  chan struct{} // a slot for each settler
+	rest      *time.Timer   // fires once nothing has changed for a while
 }
 
 // session runs one session; nil means that ctx ended and all is stored.
@@ -41,9 +43,11 @@ func (e *Engine) session(ctx context.Context) error {
 	s := &session{
 		Engine: e, jobs: map[job.ID]*entry{}, ready: set{}, busy: set{}, plan: newPlan(), ctx: workers,
 		dead: make(chan struct{}), finishing: make(chan finished, finishBatch), settling: make(chan struct{}, 4),
+		rest: time.NewTimer(restAfter),
 	}
 	defer s.abandon()
 	defer s.goroutine.Wait()
+	defer s.rest.Stop()
 	defer cancel()
 	defer close(s.dead)
 	if err := s.load(ctx); err != nil {
@@ -117,6 +121,10 @@ func (s *session) loadFinal(ctx context.Context) error {
 	return nil
 }
 
+// restAfter is how long nothing changes before memory that is not in use any more is given back to the
+// system: a daemon spends most of its life that way, and Go would keep about as much again as is in use.
+const restAfter = 5 * time.Second
+
 // loop folds letters, ticks and pulses until ctx ends or a commit fails.
 func (s *session) loop(ctx context.Context) error {
 	for {
@@ -130,6 +138,8 @@ func (s *session) loop(ctx context.Context) error {
 			s.plan.dirty = true
 		case <-s.pulse.timer():
 			s.beat()
+		case <-s.rest.C:
+			s.goroutine.Go(debug.FreeOSMemory)
 		case <-ctx.Done():
 			return nil
 		}
