@@ -158,12 +158,12 @@ func sameFile(want, got string) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer func() { _ = a.Close() }() // they were only read
 	b, err := os.Open(got)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	bufA, bufB := make([]byte, 256<<10), make([]byte, 256<<10)
 	for at := 0; ; at += len(bufA) {
 		n, errA := io.ReadFull(a, bufA)
@@ -172,7 +172,7 @@ func sameFile(want, got string) error {
 			return fmt.Errorf("it differs after byte %d", at)
 		}
 		if errA != nil || errB != nil {
-			end := func(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+			end := func(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 			if end(errA) && end(errB) {
 				return nil
 			}

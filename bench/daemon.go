@@ -78,7 +78,7 @@ func (d *daemon) measure(work func() (usage, error)) (usage, error) {
 // idle returns the resident memory of the daemon, and the share of one core that it uses while nobody
 // asks anything of it.
 func (d *daemon) idle(ctx context.Context) (rss int64, share float64, err error) {
-	const settle, watch = 3 * time.Second, 20 * time.Second
+	const settle, watch = 10 * time.Second, 20 * time.Second // a daemon gives memory back after 5 s
 	if err := sleep(ctx, settle); err != nil {
 		return 0, 0, err
 	}
