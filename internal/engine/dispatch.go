@@ -77,6 +77,15 @@ func hostOf(raw string) string {
 	return strings.ToLower(u.Hostname()) + ":" + port
 }
 
+// hostOf is the host of one of the job's files. That of the last one that was asked for is kept: it is asked
+// for again and again while the job waits.
+func (en *entry) hostOf(f job.File) string {
+	if en.hostURL != f.URL {
+		en.host, en.hostURL = hostOf(f.URL), f.URL
+	}
+	return en.host
+}
+
 // dispatch starts and stops workers so that what runs is what the schedule says.
 func (s *session) dispatch() {
 	if s.ctx.Err() != nil {
@@ -142,7 +151,7 @@ func (s *session) candidate(en *entry) sched.Candidate {
 func (en *entry) nextHost() string {
 	for f := range en.job.Files.From(en.cursor) {
 		if !f.Done {
-			return hostOf(f.URL)
+			return en.hostOf(f)
 		}
 	}
 	return ""
@@ -181,7 +190,7 @@ func (s *session) startFilesOf(en *entry, now time.Time) bool {
 			}
 			continue
 		}
-		host := hostOf(f.URL)
+		host := en.hostOf(f)
 		if until := s.plan.closed[host]; until.After(now) {
 			s.plan.lookAgain(until)
 			return false

@@ -140,3 +140,19 @@ func TestLongLineCostsLittle(t *testing.T) {
 		}
 	}
 }
+
+// TestFullHostCostsLittle: whenever a connection is free, all jobs that wait for one are looked at.
+func TestFullHostCostsLittle(t *testing.T) {
+	s := &session{Engine: New(Config{}), plan: newPlan()}
+	s.plan.hosts["host:80"] = s.cfg.Limits.PerHost
+	for n := range 1000 {
+		files := job.Files{}.Append(job.File{URL: fmt.Sprint("http://host/", n)})
+		s.plan.starts = append(s.plan.starts, &entry{job: job.Job{Files: files}, planned: true, cursor: 1})
+	}
+	if n := testing.AllocsPerRun(10, s.startFiles); n > 10 {
+		t.Errorf("%v allocations for 1000 jobs", n)
+	}
+	if n := len(s.plan.starts); n != 1000 {
+		t.Errorf("%d jobs wait for a connection, want 1000", n)
+	}
+}

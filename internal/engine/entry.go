@@ -21,6 +21,8 @@ type entry struct {
 
 	connected int // runs that hold a connection
 
+	host, hostURL string // see hostOf
+
 	planned bool       // the plan lets it run
 	cursor  job.FileID // files before it are done or running
 	since   time.Time  // start of its current slice
