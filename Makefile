@@ -5,6 +5,7 @@ PLATFORMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
 FUZZTIME   ?= 10s
 LINT_VERSION := v2.15.0
 LINT       := bin/golangci-lint-$(LINT_VERSION)
+SERVERS_TABLE := $(CURDIR)/bin/servers.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help build test check lint fmt vet unit servers cross fuzz rig bench golden install-test-deps clean
@@ -15,7 +16,7 @@ help: ## list the targets
 build: ## build bin/ebb for this machine
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/ebb
 
-test: ## everything, in stages: install what is missing, lint, vet, race, real servers, cross-builds
+test: ## everything, in stages: install what is missing, lint, vet, race, fuzz, real servers, cross-builds
 	@.ci/test
 
 check: lint vet unit ## the fast loop: no packages installed, no real servers
@@ -33,10 +34,12 @@ unit: ## go test -race ./...: unit, property, script and crash tests
 	$(GO) test -race -timeout 15m ./...
 
 # The packages with integration tests, whole: a real server changes what their
-# other tests mean, too.
+# other tests mean, too. Those that take long had their long run in unit.
 servers: ## tests against real nginx, Apache, lighttpd and squid
-	$(GO) test -race -timeout 15m -tags integration -count 1 \
+	@mkdir -p bin && rm -f $(SERVERS_TABLE)
+	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -race -short -timeout 15m -tags integration -count 1 \
 		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)
+	@cat $(SERVERS_TABLE)
 
 cross: ## build and vet for every platform ebb runs on
 	@set -e; for p in $(PLATFORMS); do echo "$$p"; \
