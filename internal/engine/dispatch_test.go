@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ebb-transfer/ebb/internal/sched"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/store/memstore"
@@ -154,5 +155,16 @@ func TestFullHostCostsLittle(t *testing.T) {
 	}
 	if n := len(s.plan.starts); n != 1000 {
 		t.Errorf("%d jobs wait for a connection, want 1000", n)
+	}
+}
+
+// TestPreemptedJobSaysWhy: a job that has to make room waits from then on, however long its worker takes to stop.
+func TestPreemptedJobSaysWhy(t *testing.T) {
+	s := &session{Engine: New(Config{}), plan: newPlan()}
+	en := &entry{job: job.Job{ID: "low", Settings: job.Settings{Priority: job.Low}}, runs: map[job.FileID]*run{1: {stopping: true}}, pace: s.global.Child(0)}
+	s.plan.Decision = sched.Plan(time.Now(), []sched.Candidate{{ID: "high", Priority: job.High}, s.candidate(en)}, sched.Facts{}, sched.Limits{})
+	s.plan.dirty = false
+	if snap := s.snapshot(en); snap.State != job.Queued || !strings.Contains(snap.Waits, "higher priority") {
+		t.Errorf("the job is %v and waits because %q", snap.State, snap.Waits)
 	}
 }

@@ -79,10 +79,13 @@ func (s *session) snapshot(en *entry) job.Snapshot {
 		Job: en.job, Rev: en.rev, Transferred: en.job.Totals.Filled, Size: en.job.Totals.Total(),
 	}
 	if en.job.Runnable() && len(en.runs) > 0 {
-		snap.State = job.Connecting
 		for _, r := range en.runs {
-			if r.moving.Load() {
+			switch {
+			case r.stopping: // the job waits, or will begin again
+			case r.moving.Load():
 				snap.State = job.Transferring
+			case snap.State == job.Queued:
+				snap.State = job.Connecting
 			}
 		}
 		snap.Transferred, snap.Rate = en.live(), en.pace.Rate()
