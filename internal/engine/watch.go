@@ -11,7 +11,7 @@ import (
 // watchers are told of every visible change. They never hold the engine up: a watcher
 // that is slow gets the latest snapshot of each job, not every one.
 type watchers struct {
-	mu  sync.Mutex // guards all and the latest of each
+	mu  sync.Mutex // guards all, and latest and closed of each
 	all map[*Watcher]bool
 }
 
@@ -20,6 +20,7 @@ type Watcher struct {
 	of     *watchers
 	accept func(job.Snapshot) bool
 	latest map[job.ID]job.Snapshot
+	closed bool
 	ready  chan struct{} // has a token when latest is not empty
 }
 
@@ -55,9 +56,12 @@ func (ws *watchers) any() bool {
 // Close the watcher when done.
 func (e *Engine) Watch(ctx context.Context, since uint64, accept func(job.Snapshot) bool) (*Watcher, error) {
 	w := &Watcher{of: &e.watch, accept: accept, latest: map[job.ID]job.Snapshot{}, ready: make(chan struct{}, 1)}
-	return ask(ctx, e, func(s *session) (*Watcher, error) {
+	_, err := ask(ctx, e, func(s *session) (struct{}, error) {
 		s.watch.mu.Lock()
 		defer s.watch.mu.Unlock()
+		if w.closed {
+			return struct{}{}, nil // whoever asked has gone
+		}
 		if since > 0 {
 			s.replay(w, s.recent, since)
 		}
@@ -67,8 +71,13 @@ func (e *Engine) Watch(ctx context.Context, since uint64, accept func(job.Snapsh
 		}
 		s.watch.all[w] = true
 		s.pulse.on = s.plan.running > 0
-		return w, nil
+		return struct{}{}, nil
 	})
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
 }
 
 func (s *session) replay(w *Watcher, entries []*entry, since uint64) {
@@ -101,6 +110,7 @@ func (w *Watcher) Next(ctx context.Context) ([]job.Snapshot, error) {
 func (w *Watcher) Close() {
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
+	w.closed = true
 	delete(w.of.all, w)
 }
 
