@@ -21,7 +21,7 @@ import (
 // parallel: what the daemon is comes from the environment.
 func standIn(t *testing.T, role string) ebb.Options {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ebb") // short: the path of a socket has little room
+	dir, err := os.MkdirTemp("", "ebb") //nolint:usetesting // t.TempDir is too long for the path of a socket
 	if err != nil {
 		t.Fatal(err)
 	}

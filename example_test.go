@@ -28,7 +28,8 @@ func ExampleDial() {
 	defer client.Close()
 	j, err := client.Create(ctx, ebb.Download("https://example.com/image.iso", "/srv/image.iso"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("the daemon fetches it, whatever becomes of this program: ebb attach", j.ID)
 }
@@ -67,10 +68,12 @@ func ExampleClient_Create() {
 	spec.Name, spec.Priority = "a greeting", job.Foreground
 	j, err := client.Create(ctx, spec)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	if err := j.Wait(ctx); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(j.Name, "is", j.State, "with", j.Transferred, "bytes")
 	// Output: a greeting is acknowledged with 5 bytes
@@ -83,7 +86,8 @@ func ExampleJob_SetCredentials() {
 	defer end()
 	j, err := client.Create(ctx, ebb.Download(server+"/secret", filepath.Join(folder, "secret")))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	var refused *job.Error
 	if errors.As(j.Wait(ctx), &refused) && refused.Class == job.NeedsAction {
@@ -91,10 +95,12 @@ func ExampleJob_SetCredentials() {
 	}
 	err = j.SetCredentials(ctx, job.Credential{Target: "server", Scheme: "basic", User: "alice", Password: "sesame"})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	if err := j.Resume(ctx); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println(j.Wait(ctx), j.State)
 	// Output:
@@ -110,12 +116,14 @@ func ExampleClient_Jobs() {
 		spec := job.Spec{Settings: job.DefaultSettings()}
 		spec.Name = name
 		if _, err := client.Create(ctx, spec); err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 	}
 	for j, err := range client.Jobs(ctx, false) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(j.Name, "is", j.State, "since", j.Waits)
 	}
@@ -130,11 +138,13 @@ func ExampleClient_Watch() {
 	defer end()
 	j, err := client.Create(ctx, ebb.Download(server+"/greeting", filepath.Join(folder, "greeting")))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for snap, err := range client.Watch(ctx, string(j.ID)) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		if snap.State.Final() {
 			fmt.Println(snap.Transferred, "of", snap.Size, "bytes")
@@ -150,21 +160,26 @@ func ExampleClient_Follow() {
 	client, server, folder, end := playground()
 	defer end()
 	if _, err := client.Create(ctx, ebb.Download(server+"/greeting", filepath.Join(folder, "greeting"))); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
-	last := uint64(0) // as it was kept by the program
-	for event, err := range client.Follow(ctx, last) {
+	var kept uint64 // by the program, with what it does about an event
+	for event, err := range client.Follow(ctx, kept) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(event.Kind)
-		if last = event.ID; event.Kind == job.NoticeAcknowledged {
+		kept = event.ID
+		if event.Kind == job.NoticeAcknowledged {
 			break
 		}
 	}
+	fmt.Println(kept > 0)
 	// Output:
 	// transferred
 	// acknowledged
+	// true
 }
 
 // The same service runs inside a program, with its own state folder and without a daemon.
@@ -172,15 +187,18 @@ func Example_embedded() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "ebb-example")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer os.RemoveAll(dir)
 	svc, err := local.Open(ctx, dir)
 	if errors.Is(err, local.ErrInUse) {
-		log.Fatal("another process has the folder open")
+		fmt.Println("another process has the folder open")
+		return
 	}
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer svc.Close()
 	status, err := svc.Status(ctx)

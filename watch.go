@@ -29,7 +29,8 @@ type Event struct {
 // Watch yields jobs as they change, beginning with how they are now: those with these IDs (or beginnings of
 // IDs), or all that are not final. Of a job that changes quickly only the latest is yielded. It goes on over a restart of the
 // service and ends with an error when the service does not come back within about ten seconds, when there is no such job
-// ([ErrNotFound]), or when ctx ends.
+// ([ErrNotFound]), or when ctx ends. Jobs named by ID are told of even when they became final during the restart; of
+// all others [Client.Follow] tells.
 func (c *Client) Watch(ctx context.Context, ids ...string) iter.Seq2[job.Snapshot, error] {
 	query := url.Values{"id": ids}
 	return follow(ctx, c, "/watch?"+query.Encode(), 0, func(s job.Snapshot) uint64 { return s.Rev })

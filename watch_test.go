@@ -3,7 +3,12 @@ package ebb_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,5 +230,28 @@ func TestFollowWhatIsGone(t *testing.T) {
 	}
 	if took := time.Since(started); took < 5*time.Second {
 		t.Errorf("it waited only %s", took)
+	}
+}
+
+// A stream that ends in good order is gone on with, too, after the last event that it brought.
+func TestFollowOverEndOfStream(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		last, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
+		fmt.Fprintf(w, ": a comment\n\nid: %[1]d\nevent: event\ndata: {\ndata: \"id\": %[1]d}\n\n", last+1)
+		fmt.Fprint(w, "data: {\"id\": 99}\n") // without its end it is none
+	})))
+	c := ebb.NewClient(func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(srv.Base, "http://"))
+	})
+	defer c.Close()
+	want := uint64(7)
+	for e, err := range c.Follow(t.Context(), 6) {
+		if err != nil || e.ID != want {
+			t.Fatalf("event %d, %v; want %d", e.ID, err, want)
+		}
+		if want++; want > 10 {
+			break
+		}
 	}
 }

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // password is in no answer, event or problem: every test searches all it gets for it.
 const password = "hunter2-correct-horse"
 
+// patience is after what time a test that waits has failed.
+const patience = 30 * time.Second
+
 // sealer stores secrets as they are: sealing has its own tests.
 type sealer struct{}
 
@@ -84,6 +87,7 @@ func newServiceOn(t testing.TB, dir string, st *memstore.Store) *service {
 		Stop:   func() { s.asked <- struct{}{} },
 	})}
 	ctx, cancel := context.WithCancel(context.Background())
+	srv.BaseContext = func(net.Listener) context.Context { return ctx }
 	served, ran := make(chan error, 1), make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	go func() { ran <- s.engine.Run(ctx) }()
@@ -97,7 +101,12 @@ func newServiceOn(t testing.TB, dir string, st *memstore.Store) *service {
 		if err := <-ran; err != nil {
 			t.Errorf("the engine: %v", err)
 		}
-		_ = srv.Close()
+		bye, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := srv.Shutdown(bye); err != nil {
+			t.Errorf("a request does not end with the service: %v", err)
+			_ = srv.Close()
+		}
 		<-served
 		downloads.Close()
 	}
@@ -174,7 +183,9 @@ func (c *client) do(method, path, body string, header ...string) answer {
 	if body != "" {
 		r = strings.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, "http://ebb"+path, r)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://ebb"+path, r)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -273,10 +284,10 @@ func (c *client) create(url, local string) job.Snapshot {
 	return c.do("POST", "/v1/jobs", `{"files": [{"url": `+quote(url)+`, "local": `+quote(local)+`}]}`).job()
 }
 
-// until polls a job until it is in the state, for at most 20 s.
+// until watches a job until it is in the state.
 func (c *client) until(id job.ID, want job.State) job.Snapshot {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
 	events := c.stream(ctx, "/v1/watch?id="+string(id))
 	for {
@@ -303,6 +314,8 @@ type sseReader struct {
 // stream opens a stream that ends with ctx.
 func (c *client) stream(ctx context.Context, path string, header ...string) *sseReader {
 	c.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	c.t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://ebb"+path, nil)
 	if err != nil {
 		c.t.Fatal(err)
