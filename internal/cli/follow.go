@@ -140,10 +140,6 @@ func (a *app) outcome(ctx context.Context, j *ebb.Job) error {
 		a.hintf("all files are here; give them their names with: ebb complete %s", shortID(j.ID))
 		return nil
 	}
-	if late := j.Deadline; j.State == job.Cancelled && !late.IsZero() && !j.Modified.Before(late) {
-		a.hintf("job %s was cancelled: it was not done by %s", shortID(j.ID), timeText(late))
-		return &exitError{exitTimeout}
-	}
 	a.hintf("job %s is %s", shortID(j.ID), stateText(j.Snapshot))
 	return &exitError{exitFailed}
 }
