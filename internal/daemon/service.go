@@ -202,8 +202,18 @@ func instanceOf(dir string) (string, error) {
 		return "", fmt.Errorf("read the name of the state folder: %w", err)
 	}
 	name := strings.ToLower(rand.Text())[:8]
-	if err := os.WriteFile(file, []byte(name+"\n"), 0o600); err != nil {
+	if err := writeSynced(file, name+"\n"); err != nil {
 		return "", fmt.Errorf("store the name of the state folder: %w", err)
 	}
 	return name, nil
+}
+
+// writeSynced makes a small file durable before anything depends on it.
+func writeSynced(file, text string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
 }
