@@ -18,9 +18,12 @@ import (
 // may not see.
 var ErrNotFound = errors.New("there is no such job")
 
-// ErrUnavailable is wrapped by the error when no service answers, or when it is about to end. Whether a command
-// took effect whose answer is missing is not known.
+// ErrUnavailable is wrapped by the error when no service answers. Whether a command took effect whose answer is missing
+// is not known.
 var ErrUnavailable = errors.New("the ebb service does not answer")
+
+// errEnding is wrapped by the error of a service that answers, but is about to end or to start over.
+var errEnding = errors.New("the ebb service is not ready")
 
 // Client talks to one service. Its methods may be called concurrently. What the service refuses is
 // a [*job.Error], whose text is one sentence for a person; errors.Is knows [ErrNotFound], [ErrUnavailable] and
@@ -116,7 +119,7 @@ func refusal(resp *http.Response) error {
 	}
 	switch {
 	case resp.StatusCode == http.StatusServiceUnavailable:
-		p.Error.Err = ErrUnavailable
+		p.Error.Err = errEnding
 	case p.Error.Code == job.NotFound:
 		p.Error.Err = ErrNotFound
 	case p.Error.Code == job.InvalidState:

@@ -91,7 +91,7 @@ func follow[T any](ctx context.Context, c *Client, path string, last uint64, seq
 			case ctx.Err() != nil:
 				yield(none, ctx.Err())
 				return
-			case !errors.Is(err, ErrUnavailable) || tries >= reconnects:
+			case !comesBack(err) || tries >= reconnects:
 				yield(none, err)
 				return
 			}
@@ -99,6 +99,9 @@ func follow[T any](ctx context.Context, c *Client, path string, last uint64, seq
 		}
 	}
 }
+
+// comesBack reports whether a service that gave this error is worth waiting for.
+func comesBack(err error) bool { return errors.Is(err, ErrUnavailable) || errors.Is(err, errEnding) }
 
 func pause(ctx context.Context, d time.Duration) {
 	select {

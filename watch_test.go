@@ -236,7 +236,13 @@ func TestFollowWhatIsGone(t *testing.T) {
 // A stream that ends in good order is gone on with, too, after the last event that it brought.
 func TestFollowOverEndOfStream(t *testing.T) {
 	t.Parallel()
+	ready := false // requests come one after the other
 	srv := ebbtest.NewServer(t, ebbtest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ready = !ready; !ready { // in between it is about to end
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"error": {"context": "none", "code": "0x8000FFFF", "class": "fatal", "text": "bye"}}`)
+			return
+		}
 		last, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
 		fmt.Fprintf(w, ": a comment\n\nid: %[1]d\nevent: event\ndata: {\ndata: \"id\": %[1]d}\n\n", last+1)
 		fmt.Fprint(w, "data: {\"id\": 99}\n") // without its end it is none
