@@ -16,7 +16,7 @@ help: ## list the targets
 build: ## build bin/ebb for this machine
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/ebb
 
-test: ## everything, in stages: install what is missing, lint, vet, race, fuzz, real servers, cross-builds
+test: ## everything, in stages: install what is missing, lint, vet, race, real servers, cross-builds
 	@.ci/test
 
 check: lint vet unit ## the fast loop: no packages installed, no real servers
