@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 
 			"interrupt":   interrupt,
 			"waitpartial": waitPartial,
+			"waitlines":   waitLines,
 		},
 	})
 }
