@@ -54,8 +54,11 @@ func choose(a *authority, offered []Challenge, exposed bool) ([]choice, error) {
 
 // also joins two reasons into one line.
 func also(why, more error) error {
-	if why == nil {
+	switch {
+	case why == nil:
 		return more
+	case more == nil:
+		return why
 	}
 	return fmt.Errorf("%w; %w", why, more)
 }

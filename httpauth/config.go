@@ -90,7 +90,7 @@ func override[T any](field *T, when bool, value T) {
 }
 
 // authorities returns what the credentials are for, keyed by target and origin.
-func (c *Config) authorities() (map[authorityKey]*authority, map[Target][]Scheme, error) {
+func (c *Config) authorities(newScheme func(Credentials) (scheme, error)) (map[authorityKey]*authority, map[Target][]Scheme, error) {
 	all := map[authorityKey]*authority{}
 	configured := map[Target][]Scheme{}
 	for _, given := range c.Credentials {

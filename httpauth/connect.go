@@ -2,6 +2,7 @@ package httpauth
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math"
@@ -40,8 +41,10 @@ type tunneler struct {
 func (t *tunneler) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	x := newExchange(t.authority, t.exposed)
 	defer x.abandon()
-	m := message{method: http.MethodConnect, uri: addr, body: noBody}
+	host, _, _ := net.SplitHostPort(t.addr) // an origin has both
+	m := message{method: http.MethodConnect, uri: addr, host: host, body: noBody}
 	var conn *bufferedConn
+	hungUp := false
 	for range maxRounds {
 		fresh := conn == nil
 		if fresh {
@@ -50,12 +53,15 @@ func (t *tunneler) DialContext(ctx context.Context, network, addr string) (net.C
 				return nil, fmt.Errorf("proxy %s: %w", t.authority.origin, err)
 			}
 			conn = newBufferedConn(raw)
+			if secure, ok := raw.(*tls.Conn); ok {
+				m.certificate = secure.ConnectionState().PeerCertificates[0]
+			}
 		}
 		resp, err := t.leg(ctx, conn, x, m)
 		switch {
-		case err != nil && !fresh && ctx.Err() == nil:
+		case err != nil && !fresh && !hungUp && ctx.Err() == nil:
 			conn.Close() // the proxy hung up between the legs without a word
-			conn = nil
+			conn, hungUp = nil, true
 			x.reconnect()
 			continue
 		case err != nil:
@@ -69,8 +75,7 @@ func (t *tunneler) DialContext(ctx context.Context, network, addr string) (net.C
 		}
 		if !t.drain(ctx, conn, resp) {
 			conn.Close()
-			conn = nil
-			x.reconnect()
+			conn, x.lost = nil, true
 		}
 		if err := x.challenged(ctx, m, resp); err != nil {
 			if conn != nil {
@@ -97,22 +102,19 @@ func (t *tunneler) opened(conn *bufferedConn, x *exchange, resp *http.Response) 
 
 // leg sends one CONNECT and reads the header of its answer.
 func (t *tunneler) leg(ctx context.Context, conn *bufferedConn, x *exchange, m message) (*http.Response, error) {
-	credentials, err := x.value(ctx, m)
-	if err != nil {
-		return nil, err
-	}
 	header, err := t.header(ctx, m.uri)
 	if err != nil {
 		return nil, err
 	}
-	if header.Del(x.fields.credentials); credentials != "" {
-		header.Set(x.fields.credentials, credentials)
+	header.Del(x.fields.credentials)
+	req := &http.Request{Method: m.method, URL: &url.URL{Opaque: m.uri}, Host: m.uri, Header: header}
+	if err := x.write(ctx, req, m); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, t.timeout, timeoutError("timeout awaiting the answer to CONNECT"))
 	defer cancel()
 	stop := onceCancelled(ctx, conn)
 	conn.budget.left = t.maxHeader
-	req := &http.Request{Method: m.method, URL: &url.URL{Opaque: m.uri}, Host: m.uri, Header: header}
 	err = req.Write(conn)
 	var resp *http.Response
 	if err == nil {

@@ -197,14 +197,14 @@ func (a *digestAnswer) value() string {
 
 // judge: stale=true asks for the same password with another nonce (RFC 7616 section 3.3). A challenge with another nonce
 // to an answer sent ahead may mean the same: some servers forget their nonces and do not call them stale.
-func (a *digestAnswer) judge(c Challenge) verdict {
+func (a *digestAnswer) judge(c Challenge) (verdict, error) {
 	if stale, _ := c.Get("stale"); strings.EqualFold(stale, "true") {
-		return another
+		return another, nil
 	}
 	if next, _ := c.Get("nonce"); !a.challenged && next != a.nonce.nonce {
-		return doubtful
+		return doubtful, nil
 	}
-	return wrong
+	return wrong, nil
 }
 
 // confirm checks Authentication-Info (RFC 7616 section 3.5) and keeps the nonce for the next request.

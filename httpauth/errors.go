@@ -19,6 +19,8 @@ var (
 	ErrRefused = errors.New("credentials refused")
 	// ErrCleartext means that the only usable scheme would send the secret over a network in the clear.
 	ErrCleartext = errors.New("refusing to send the secret in the clear")
+	// ErrNoIdentity means that implicit credentials were asked for and this process has none that could be used.
+	ErrNoIdentity = errors.New("no implicit credentials")
 	// ErrReplay means that the request must be sent again but its body cannot be: Request.GetBody is nil.
 	ErrReplay = errors.New("the request body cannot be sent a second time")
 	// ErrChallenge means that the challenges cannot be read or ask for what no client could do.
@@ -68,6 +70,9 @@ func (e *Error) Error() string {
 	switch {
 	case errors.Is(e.Err, ErrRefused):
 		fmt.Fprintf(&b, "it refused the %s credentials: set other ones", e.Refused)
+		if why := strings.TrimLeft(strings.TrimPrefix(e.Err.Error(), ErrRefused.Error()), ":; "); why != "" {
+			fmt.Fprintf(&b, " (%s)", why)
+		}
 	case e.Err == ErrNoCredentials && len(e.Configured) == 0: //nolint:errorlint // the wrapped form brings its own text
 		fmt.Fprintf(&b, "there are no credentials for this %s: set some for one of these schemes", e.Target)
 	case e.Err == ErrNoCredentials: //nolint:errorlint // the wrapped form brings its own text

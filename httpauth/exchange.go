@@ -2,9 +2,11 @@ package httpauth
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // exchange is the conversation of one request with one authority. It belongs to the goroutine of that request.
@@ -16,30 +18,39 @@ type exchange struct {
 	// each time. It is nil where the exchange has the connection to itself already.
 	bind func(Scheme) *lane
 	own  session // for a scheme bound to its connection, where bind is nil
+	lost bool    // the connection of own ends with the response at hand
 
-	choice choice
-	space  *space // being answered; nil before the first answer
-	answer answer // sent or about to be; nil when the next request goes without
-	ahead  bool   // answer was made before any challenge
-	trying bool   // this request holds space.turn
-	legs   int    // challenges answered
+	choice  choice
+	space   *space            // being answered; nil before the first answer
+	session session           // that made answer
+	answer  answer            // sent or about to be; nil when the next request goes without
+	bound   *x509.Certificate // what answer is bound to
+	ahead   bool              // answer was made before any challenge
+	trying  bool              // this request holds space.turn
+	legs    int               // challenges answered
 }
 
 func newExchange(a *authority, exposed bool) *exchange {
 	return &exchange{authority: a, fields: fieldsOf(a.target), exposed: exposed}
 }
 
-// value returns what to send with m: the answer to the last challenge, or what can be sent ahead of one, or "".
-func (x *exchange) value(ctx context.Context, m message) (string, error) {
+// write puts into out the answer to the last challenge, or what can be sent ahead of one.
+func (x *exchange) write(ctx context.Context, out *http.Request, m message) error {
 	if x.answer == nil {
 		if err := x.prepare(ctx, m); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if x.answer == nil {
-		return "", nil
+		return nil
 	}
-	return x.answer.value(), nil
+	if value := x.answer.value(); value != "" {
+		out.Header.Set(x.fields.credentials, value)
+	}
+	if s, ok := x.answer.(shaper); ok {
+		s.shape(out)
+	}
+	return nil
 }
 
 // prepare makes the answer that goes ahead of a challenge, if there is one.
@@ -60,15 +71,35 @@ func (x *exchange) prepare(ctx context.Context, m message) error {
 	}
 	x.trying, x.space, x.ahead = trying, s, true
 	x.choice = choice{name: s.name, scheme: s.scheme}
-	if x.answer, err = x.session(s).answer(ctx, m, nil); err != nil || x.answer == nil {
-		x.release()
-		x.space = nil
+	if err := x.make(ctx, m, nil); err != nil || x.answer == nil {
+		x.release() // go without; if that is not enough, the challenge will lead to the same error
+		x.space, x.answer = nil, nil
+	}
+	return context.Cause(ctx)
+}
+
+// make has the answer to c made in x.space; c is nil ahead of a challenge.
+func (x *exchange) make(ctx context.Context, m message, c *Challenge) error {
+	if m.certificate == nil {
+		m.certificate = x.authority.met()
+	}
+	if x.lost {
+		x.own, x.lost = nil, false
+		if c != nil && x.space.scheme.traits().connection {
+			c = &Challenge{Scheme: c.Scheme, Params: c.Params} // the token went on from what is lost
+		}
+	}
+	var err error
+	x.bound, x.session = m.certificate, x.sessionOf(x.space)
+	x.answer, err = x.session.answer(ctx, m, c)
+	if errors.Is(err, ErrRefused) {
+		x.space.set(refused)
 	}
 	return err
 }
 
-// session returns the one to answer with in s.
-func (x *exchange) session(s *space) session {
+// sessionOf returns the one to answer with in s.
+func (x *exchange) sessionOf(s *space) session {
 	switch {
 	case !s.scheme.traits().connection:
 		return s.session
@@ -80,7 +111,13 @@ func (x *exchange) session(s *space) session {
 	return x.own
 }
 
-// reconnect forgets what was begun on a connection that is gone.
+// moved reports whether the last answer went over another connection than the one that it was made for, or to
+// another certificate: it could not be understood there.
+func (x *exchange) moved(m message) bool {
+	return x.space.scheme.traits().connection && (x.sessionOf(x.space) != x.session || !m.certificate.Equal(x.bound))
+}
+
+// reconnect forgets what was begun on a connection that broke before an answer came.
 func (x *exchange) reconnect() {
 	if x.own != nil {
 		x.own, x.answer = nil, nil
@@ -116,6 +153,16 @@ func (x *exchange) challenged(ctx context.Context, m message, resp *http.Respons
 	return e
 }
 
+// signIn reports whether resp, a redirect, is the challenge of a scheme that sends browsers to a login page
+// (MS-PASS section 2.2.2) and that there are credentials for. Without them it is an ordinary redirect.
+func (x *exchange) signIn(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusFound || x.authority.schemes[Passport] == nil {
+		return false
+	}
+	offered, _ := ParseChallenges(resp.Header[x.fields.challenge])
+	return slices.ContainsFunc(offered, func(c Challenge) bool { return c.Scheme == Passport })
+}
+
 func (x *exchange) failure(resp *http.Response, err error) *Error {
 	e := &Error{
 		Target: x.authority.target, Origin: x.authority.origin, Status: resp.StatusCode,
@@ -130,32 +177,44 @@ func (x *exchange) failure(resp *http.Response, err error) *Error {
 // next decides between another leg, a refusal and a first answer.
 func (x *exchange) next(ctx context.Context, m message, offered []Challenge) error {
 	usable, err := choose(x.authority, offered, x.exposed)
-	if x.answer != nil {
-		again, ok := x.find(usable)
-		if !ok && x.ahead && len(usable) > 0 {
-			return x.first(ctx, m, usable) // it was sent ahead into another space: no refusal
+	if x.answer == nil {
+		if err != nil {
+			return err
 		}
-		verdict := wrong
-		if ok {
-			verdict = x.answer.judge(again.challenge)
-		}
-		switch verdict {
-		case wrong:
-			x.space.set(refused)
-			return ErrRefused
-		case doubtful:
-			x.space.set(unproven) // one request finds out, the others wait for it
-		case another:
-		}
-		if limit := again.scheme.traits().legs; x.legs >= limit {
-			return fmt.Errorf("%w: still not content after %d answers by %s", ErrChallenge, limit, again.name)
-		}
-		usable = []choice{again}
+		return x.first(ctx, m, usable)
 	}
-	if err != nil {
-		return err
+	again, ok := x.find(usable)
+	if !ok && x.ahead && len(usable) > 0 {
+		return x.first(ctx, m, usable) // it was sent ahead into another space: no refusal
 	}
-	return x.first(ctx, m, usable)
+	meaning, reason := wrong, error(nil)
+	switch {
+	case ok && x.moved(m):
+		meaning = another
+	case ok:
+		meaning, reason = x.answer.judge(again.challenge)
+	}
+	switch meaning {
+	case wrong:
+		x.space.set(refused)
+		return also(ErrRefused, reason)
+	case doubtful:
+		x.space.set(unproven) // one request finds out, the others wait for it
+	case another, begun:
+	}
+	if limit := again.scheme.traits().legs; x.legs >= limit {
+		return fmt.Errorf("%w: still not content after %d answers by %s", ErrChallenge, limit, again.name)
+	}
+	if meaning != begun {
+		usable = nil
+	}
+	return x.first(ctx, m, append([]choice{again}, weaker(usable, again)...))
+}
+
+// weaker returns those of usable that come after c.
+func weaker(usable []choice, c choice) []choice {
+	at := slices.IndexFunc(usable, func(u choice) bool { return u.name == c.name })
+	return usable[at+1:]
 }
 
 // find returns the challenge for the scheme and space that were answered last.
@@ -170,10 +229,10 @@ func (x *exchange) find(usable []choice) (choice, bool) {
 
 // first answers with the best of usable. It goes down the list only while nothing secret was sent.
 func (x *exchange) first(ctx context.Context, m message, usable []choice) error {
-	if m.once {
+	if m.spent {
 		return fmt.Errorf("%w: set Request.GetBody", ErrReplay)
 	}
-	var last error
+	var why error
 	for _, c := range usable {
 		s := x.authority.space(c.name, realmOf(c.challenge))
 		if x.space != s {
@@ -186,16 +245,18 @@ func (x *exchange) first(ctx context.Context, m message, usable []choice) error 
 				return err
 			}
 		}
-		a, err := x.session(s).answer(ctx, m, &c.challenge)
+		err := x.make(ctx, m, &c.challenge)
 		if err == nil {
-			x.answer = a
 			x.legs++
 			return nil
 		}
 		x.release()
-		last = err
+		if errors.Is(err, ErrRefused) {
+			return err
+		}
+		why = also(why, fmt.Errorf("%s: %w", c.name, err))
 	}
-	return last
+	return why
 }
 
 // accepted is called when resp shows that the authority let the request through.

@@ -18,7 +18,7 @@ import (
 // that is good on this connection only, and the number opens it.
 type knock struct{}
 
-func (knock) traits() traits                              { return traits{connection: true, legs: 2} }
+func (knock) traits() traits                              { return traits{connection: true, legs: 6} }
 func (knock) pick(offered []Challenge) (Challenge, error) { return offered[0], nil }
 func (knock) covers(Challenge, string, string) []string   { return []string{"/"} }
 func (knock) session() session                            { return &knockSession{} }
@@ -44,11 +44,11 @@ func (s *knockSession) answer(_ context.Context, _ message, c *Challenge) (answe
 }
 
 func (a knockAnswer) value() string { return string(a) }
-func (a knockAnswer) judge(c Challenge) verdict {
+func (a knockAnswer) judge(c Challenge) (verdict, error) {
 	if c.Token != "" {
-		return another
+		return another, nil
 	}
-	return wrong
+	return wrong, nil
 }
 func (a knockAnswer) confirm(*http.Response, fields) error { return nil }
 
@@ -57,6 +57,8 @@ type knockServer struct {
 	t               testing.TB
 	target          Target
 	hangsUp         bool       // after a request without credentials
+	loses           int32      // so many connections end between the two legs
+	hostile         bool       // refuses everyone, and hangs up
 	mu              sync.Mutex // guards conns
 	conns           map[string]*knockState
 	opened, refused atomic.Int32
@@ -91,10 +93,19 @@ func (s *knockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch value := r.Header.Get(f.credentials); {
 	case state.open && value == "":
+	case s.hostile && value == "NTLM "+state.number:
+		s.refused.Add(1)
+		w.Header().Set("Connection", "close")
+		ask("NTLM")
+		return
 	case value == "NTLM "+state.number:
 		state.open = true
 		s.opened.Add(1)
 	case value == "NTLM knock":
+		if s.loses > 0 {
+			s.loses--
+			w.Header().Set("Connection", "close")
+		}
 		ask("NTLM " + state.number)
 		return
 	default:
@@ -194,6 +205,64 @@ func TestConnectAffinity(t *testing.T) {
 			t.Errorf("hangsUp=%v: %d opened, %d refused; want 3, 0", hangsUp, s.opened.Load(), s.refused.Load())
 		}
 	}
+}
+
+// TestLostBetweenLegs: a connection that ends between the legs is no refusal. The conversation begins anew.
+func TestLostBetweenLegs(t *testing.T) {
+	t.Parallel()
+	for _, target := range []Target{Server, Proxy} {
+		s := &knockServer{t: t, target: target, loses: 2, conns: map[string]*knockState{}}
+		status, err := knockAt(t, s)
+		if err != nil || status == 401 || s.opened.Load() != 1 {
+			t.Errorf("%s: %d, %v after %d opened", target, status, err, s.opened.Load())
+		}
+	}
+}
+
+// TestRefusedAndHungUp: a refusal is one even if the connection ends with it; nothing is sent a second time.
+func TestRefusedAndHungUp(t *testing.T) {
+	t.Parallel()
+	for _, target := range []Target{Server, Proxy} {
+		s := &knockServer{t: t, target: target, hostile: true, conns: map[string]*knockState{}}
+		status, err := knockAt(t, s)
+		if target == Server && status != 401 || target == Proxy && !errors.Is(err, ErrRefused) || s.refused.Load() != 1 {
+			t.Errorf("%s: %d, %v after %d refusals, want 1", target, status, err, s.refused.Load())
+		}
+	}
+}
+
+// knockAt sends one request to s, or through it by CONNECT. A proxy that lets it through is no error.
+func knockAt(t *testing.T, s *knockServer) (status int, err error) {
+	t.Helper()
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	address, cfg := srv.URL, Config{}
+	if s.target == Proxy {
+		u, err := url.Parse(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, cfg.Proxy = "https://files.example/", http.ProxyURL(u)
+	}
+	tr, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.CloseIdleConnections)
+	tr.authorities[authorityKey{s.target, srv.URL}] = &authority{target: s.target, origin: srv.URL, schemes: map[Scheme]scheme{NTLM: knock{}}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := tr.RoundTrip(req)
+	if e := Failure(nil, err); e != nil && e.Status == http.StatusGatewayTimeout {
+		return e.Status, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode, nil
 }
 
 func knockOnce(t *testing.T, tr *Transport, url string) {

@@ -28,6 +28,7 @@ type route struct {
 	// one identity at one origin.
 	origin   string
 	identity Scheme // a Transport has one identity for each scheme
+	foreign  bool   // at the server it is the caller's identity, which we do not know
 }
 
 // pools keeps one http.Transport for each route, and for each connection that is authenticated.

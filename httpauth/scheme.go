@@ -2,9 +2,11 @@ package httpauth
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // scheme answers challenges with one set of credentials. It is safe for concurrent use.
@@ -36,19 +38,24 @@ type traits struct {
 // all requests to the space share it, so it is safe for concurrent use.
 type session interface {
 	// answer returns what to send with m: to challenge c or, if c is nil, ahead of one. It returns nil
-	// when there is nothing to send ahead. An error means that no secret was sent.
+	// when there is nothing to send ahead. An error means that no secret was sent, but for ErrRefused: then
+	// a third party that vouches for us (a KDC, a login server) has refused it.
 	answer(ctx context.Context, m message, c *Challenge) (answer, error)
 }
 
 // answer is one value of (Proxy-)Authorization.
 type answer interface {
 	value() string
-	// judge says what c means, the challenge that came back.
-	judge(c Challenge) verdict
+	// judge says what c means, the challenge that came back. The error tells more of why it is wrong.
+	judge(c Challenge) (verdict, error)
 	// confirm checks the proof in a response that let the request through, and takes from it what later
 	// requests need. It may wrap the body to check it as it is read.
 	confirm(resp *http.Response, f fields) error
 }
+
+// shaper is an answer that changes more of its request than one header field. The body is not there yet; one
+// that sets out.Body to http.NoBody only opens a conversation, and the request itself is sent afterwards.
+type shaper interface{ shape(out *http.Request) }
 
 // verdict is what a challenge means that came in reply to an answer.
 type verdict int
@@ -57,16 +64,21 @@ const (
 	wrong    verdict = iota // the credentials are refused
 	another                 // another leg, with the same credentials
 	doubtful                // another leg, but they may have become wrong
+	begun                   // another leg, and nothing secret was sent yet: other schemes may still take over
 )
 
 // message is what an answer may depend on: the request as its receiver sees it.
 type message struct {
 	method string
-	uri    string // the request target on the request line
-	path   string // for the protection space; "" at a proxy
-	// body returns the body from its start, once more each time; nil with once.
-	body func() (io.ReadCloser, error)
-	once bool // the body can be read only once
+	uri    string   // the request target on the request line
+	url    *url.URL // of the request; nil for CONNECT
+	host   string   // of the receiver, as the caller has it, without the port
+	path   string   // for the protection space; "" at a proxy
+	// body returns the body from its start, once more each time; nil if it can be read only once.
+	body  func() (io.ReadCloser, error)
+	spent bool // it was sent, and cannot be sent again
+	// certificate is the receiver's, if TLS leads to it: what the answer is bound to (RFC 5929).
+	certificate *x509.Certificate
 }
 
 // fields are the names of the header fields of one Target.
@@ -80,7 +92,7 @@ func fieldsOf(t Target) fields {
 }
 
 // newScheme returns the scheme that c is for. c is normalized.
-func newScheme(c Credentials) (scheme, error) {
+func (t *Transport) newScheme(c Credentials) (scheme, error) {
 	switch c.Scheme {
 	case Basic:
 		return newBasic(c)
@@ -111,5 +123,5 @@ type fixed string
 func (f fixed) answer(context.Context, message, *Challenge) (answer, error) { return f, nil }
 
 func (f fixed) value() string                        { return string(f) }
-func (f fixed) judge(Challenge) verdict              { return wrong }
+func (f fixed) judge(Challenge) (verdict, error)     { return wrong, nil }
 func (f fixed) confirm(*http.Response, fields) error { return nil }

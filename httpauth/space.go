@@ -2,6 +2,7 @@ package httpauth
 
 import (
 	"context"
+	"crypto/x509"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +18,21 @@ type authority struct {
 	schemes    map[Scheme]scheme // those with credentials for exactly this origin
 	configured []Scheme          // those with credentials for this target, at any origin
 
-	mu     sync.Mutex // guards spaces
-	spaces []*space
+	mu          sync.Mutex // guards spaces and certificate
+	spaces      []*space
+	certificate *x509.Certificate // the one seen last
+}
+
+func (a *authority) meet(c *x509.Certificate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.certificate = c
+}
+
+func (a *authority) met() *x509.Certificate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.certificate
 }
 
 // space returns the protection space of a scheme and realm (RFC 9110 section 11.5), a new one if need be.

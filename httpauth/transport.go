@@ -38,7 +38,7 @@ func New(cfg Config) (*Transport, error) {
 	}
 	t := &Transport{allowCleartext: cfg.AllowCleartext}
 	t.pools = pools{base: base, transports: map[route]*http.Transport{}, lanes: map[route][]*lane{}}
-	if t.authorities, t.configured, err = cfg.authorities(); err != nil {
+	if t.authorities, t.configured, err = cfg.authorities(t.newScheme); err != nil {
 		return nil, fmt.Errorf("httpauth: %w", err)
 	}
 	return t, nil
@@ -92,7 +92,8 @@ type trip struct {
 	proxy    *exchange       // nil: there is none, or CONNECT or SOCKS deals with it
 	toServer message
 	toProxy  message
-	sent     bool
+	sent     bool // the body was sent
+	opening  bool // the last request went without its body
 }
 
 // plan finds the way for req and what is known about it.
@@ -114,7 +115,7 @@ func (t *Transport) plan(req *http.Request) (*trip, error) {
 	build := func(p *http.Protocols) *http.Transport { return t.build(r.way, proxy, p) }
 	trip := &trip{req: req, pools: &t.pools}
 	trip.pool = t.pools.get(r, func() *http.Transport { return build(t.pools.base.Protocols) })
-	r.origin = origin
+	r.origin, r.foreign = origin, req.Header.Get("Authorization") != ""
 	bind := func(identity Scheme) *lane {
 		r.identity = identity
 		return trip.bind(r, build)
@@ -122,13 +123,14 @@ func (t *Transport) plan(req *http.Request) (*trip, error) {
 	if err := trip.describe(); err != nil {
 		return nil, err
 	}
-	if req.Header.Get("Authorization") == "" {
+	if !r.foreign {
 		trip.server = newExchange(t.authority(Server, origin), t.exposedToServer(req.URL, proxy))
 		trip.server.bind = bind
 	}
 	if r.way == forward {
 		trip.proxy = newExchange(t.authority(Proxy, r.proxy), t.exposedToProxy(proxy))
 		trip.proxy.bind = bind
+		trip.toProxy.host = proxy.Hostname()
 	}
 	return trip, nil
 }
@@ -162,7 +164,10 @@ func (t *Transport) route(req *http.Request) (route, *url.URL, error) {
 // describe fills in what the server and the proxy see of the request: the origin gets the path, a forward
 // proxy the whole URL, each as net/http writes it on the request line.
 func (t *trip) describe() error {
-	m := message{method: t.req.Method, uri: t.req.URL.RequestURI(), path: t.req.URL.EscapedPath()}
+	m := message{
+		method: t.req.Method, uri: t.req.URL.RequestURI(), url: t.req.URL,
+		host: t.req.URL.Hostname(), path: t.req.URL.EscapedPath(),
+	}
 	override(&m.method, m.method == "", http.MethodGet)
 	override(&m.path, m.path == "", "/")
 	switch {
@@ -170,8 +175,6 @@ func (t *trip) describe() error {
 		m.body = noBody
 	case t.req.GetBody != nil:
 		m.body = t.req.GetBody
-	default:
-		m.once = true
 	}
 	t.toServer, t.toProxy = m, m
 	t.toProxy.path = ""
@@ -206,10 +209,29 @@ func (t *trip) bind(r route, build func(*http.Protocols) *http.Transport) *lane 
 }
 
 func (t *trip) send(out *http.Request) (*http.Response, error) {
-	if t.lane != nil {
-		return t.lane.send(out)
+	if t.lane == nil {
+		return t.pool.RoundTrip(out)
 	}
-	return t.pool.RoundTrip(out)
+	return t.lane.send(out)
+}
+
+// receiver is the exchange and the message of whoever is at the other end of the connection's TLS.
+func (t *trip) receiver() (*exchange, *message) {
+	if t.proxy != nil {
+		return t.proxy, &t.toProxy
+	}
+	return t.server, &t.toServer
+}
+
+// meet notes the certificate of the receiver. Answers are bound to it, and a new connection to the same place is
+// expected to show the same one; if it does not, the answer is made again.
+func (t *trip) meet(resp *http.Response) {
+	x, m := t.receiver()
+	if x == nil || resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
+		return
+	}
+	m.certificate = resp.TLS.PeerCertificates[0]
+	x.authority.meet(m.certificate)
 }
 
 // run sends the request until it is let through or refused.
@@ -225,6 +247,7 @@ func (t *trip) run() (*http.Response, error) {
 			return nil, err
 		}
 		resp.Request = t.req
+		t.meet(resp)
 		again, err := t.judge(resp)
 		if err != nil {
 			resp.Body.Close()
@@ -263,6 +286,7 @@ func (t *trip) next() (*http.Request, error) {
 	if out.Header == nil {
 		out.Header = http.Header{}
 	}
+	out.Body = nil
 	for _, side := range []struct {
 		x *exchange
 		m message
@@ -270,23 +294,32 @@ func (t *trip) next() (*http.Request, error) {
 		if side.x == nil {
 			continue
 		}
-		credentials, err := side.x.value(ctx, side.m)
-		if err != nil {
+		if err := side.x.write(ctx, out, side.m); err != nil {
 			return nil, err
 		}
-		if credentials != "" {
-			out.Header.Set(side.x.fields.credentials, credentials)
-		}
 	}
+	return out, t.attachBody(out)
+}
+
+// attachBody gives out the body of the request, unless an answer has said that it only opens a conversation.
+func (t *trip) attachBody(out *http.Request) error {
+	hasBody := t.req.Body != nil && t.req.Body != http.NoBody
+	if t.opening = out.Body != nil && hasBody; t.opening {
+		out.ContentLength, out.GetBody = 0, nil
+		return nil
+	}
+	out.Body = t.req.Body
 	if t.sent {
 		body, err := t.toServer.body()
 		if err != nil {
-			return nil, fmt.Errorf("httpauth: opening the request body again: %w", err)
+			return fmt.Errorf("httpauth: opening the request body again: %w", err)
 		}
 		out.Body = body
 	}
 	t.sent = true
-	return out, nil
+	t.toServer.spent = t.toServer.body == nil
+	t.toProxy.spent = t.toServer.spent
+	return nil
 }
 
 // judge takes a response: it is the caller's, or asks for another leg, or is not to be trusted.
@@ -300,12 +333,22 @@ func (t *trip) judge(resp *http.Response) (again bool, err error) {
 		}
 	}
 	if t.server == nil {
-		return false, nil
+		return t.opened(resp), nil
 	}
-	if resp.StatusCode == http.StatusUnauthorized {
+	if resp.StatusCode == http.StatusUnauthorized || t.server.signIn(resp) {
 		return t.answer(t.server, t.toServer, resp)
 	}
-	return false, t.server.accepted(resp, t.toServer.path)
+	return t.opened(resp), t.server.accepted(resp, t.toServer.path)
+}
+
+// opened reports whether resp only answers the opening of a conversation, which nobody asked for: the request
+// itself is still to be sent.
+func (t *trip) opened(resp *http.Response) bool {
+	if t.opening {
+		_ = readHead(resp.Body)
+		resp.Body.Close()
+	}
+	return t.opening
 }
 
 // answer prepares the next leg. If there is none, resp goes to the caller with its body as it was.
@@ -316,6 +359,9 @@ func (t *trip) answer(x *exchange, m message, resp *http.Response) (again bool, 
 		var refusal *Error
 		if !errors.As(err, &refusal) {
 			return false, err
+		}
+		if resp.StatusCode/100 == 3 { // nobody is to take it for an ordinary redirect
+			return false, refusal
 		}
 		attach(resp, t.req, refusal)
 		resp.Body = body{io.MultiReader(bytes.NewReader(head), rest), rest}
