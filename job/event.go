@@ -25,6 +25,10 @@ type (
 	Set struct{ Settings Settings }
 	// SetCredentials records which pairs have credentials now.
 	SetCredentials struct{ Pairs []CredentialRef }
+	// TakeOwnership gives the job to another owner, without what the former one trusted it with: credentials, headers,
+	// client certificate, notify command and webhook, and the leave to send passwords in the clear. The state
+	// stays. The owner's own is no change.
+	TakeOwnership struct{ Owner string }
 	// SetHeaders records which custom headers are set now.
 	SetHeaders struct{ Names []string }
 )

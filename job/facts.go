@@ -83,6 +83,7 @@ func (ev FileDone) apply(t *transition) error {
 func (t *transition) transferred() {
 	t.enter(Transferred)
 	t.Error, t.FailingSince, t.Finished = nil, time.Time{}, t.now
+	t.NeedsCredentials = false
 	t.emit(Notify{Kind: NoticeTransferred})
 	if t.AutoComplete && t.Type == Download {
 		t.complete()

@@ -23,6 +23,13 @@ func twoFiles() AddFiles {
 	}}
 }
 
+// trusted gives a job what an owner trusts his jobs with.
+func trusted(j *Job) {
+	j.Credentials, j.HeaderNames = []CredentialRef{{"server", "basic"}, {"proxy", "ntlm"}}, []string{"Cookie"}
+	j.Network.ClientCert, j.Network.AllowCleartext = true, true
+	j.NotifyCommand, j.NotifyURL = []string{"/usr/bin/logger"}, "https://hooks.example.com/secret"
+}
+
 func newJob(t testing.TB, typ Type, s Settings) Job {
 	t.Helper()
 	j, err := New("3f2a41c7-0000-4000-8000-000000000001", "uid:1000", typ, s, t0)

@@ -21,6 +21,9 @@ type Job struct {
 	Credentials []CredentialRef `json:"credentials,omitempty"`
 	// HeaderNames are the names of the custom headers; their values may be secret.
 	HeaderNames []string `json:"header_names,omitempty"`
+	// NeedsCredentials says that TakeOwnership wiped credentials, headers or a client certificate. It stays until
+	// credentials are set, or until the job is Transferred without any.
+	NeedsCredentials bool `json:"needs_credentials,omitzero"`
 
 	State  State  `json:"state"` // never Connecting or Transferring
 	Intent Intent `json:"intent,omitzero"`
@@ -49,12 +52,6 @@ type Job struct {
 	Modified time.Time `json:"modified"` // last change of a property, a state or a byte
 	// Finished is when the last file was transferred; zero until then.
 	Finished time.Time `json:"finished,omitzero"`
-}
-
-// CredentialRef names a pair that credentials are set for. It holds no secret.
-type CredentialRef struct {
-	Target string `json:"target"` // "server" or "proxy"
-	Scheme string `json:"scheme"` // "basic", "digest", "ntlm", "negotiate", "passport", "bearer" or "any"
 }
 
 // New returns a suspended job without files. Settings out of range are refused with an

@@ -200,6 +200,28 @@ func (ev SetCredentials) apply(t *transition) error {
 		return err
 	}
 	t.Credentials, t.Modified = slices.Clone(ev.Pairs), t.now
+	t.NeedsCredentials = t.NeedsCredentials && len(ev.Pairs) == 0
+	return nil
+}
+
+// TakeOwnership stops the workers, for they act for the former owner; a queued job goes on without his secrets.
+func (ev TakeOwnership) apply(t *transition) error {
+	if err := t.open("take ownership of"); err != nil {
+		return err
+	}
+	if ev.Owner == t.Owner {
+		return nil
+	}
+	if t.State != Transferred && (len(t.Credentials)+len(t.HeaderNames) > 0 || t.Network.ClientCert) {
+		t.NeedsCredentials = true
+	}
+	t.Owner, t.Credentials, t.HeaderNames = ev.Owner, nil, nil
+	t.Network.ClientCert, t.Network.AllowCleartext = false, false
+	t.NotifyCommand, t.NotifyURL = nil, ""
+	t.Modified = t.now
+	if t.Runnable() {
+		t.emit(StopTransfer{})
+	}
 	return nil
 }
 

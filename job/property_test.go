@@ -108,6 +108,12 @@ func (s transitionSeen) checkJob(t *rapid.T) {
 	if j.Modified.Before(before.Modified) || j.Created != before.Created {
 		t.Errorf("%T turned the times back", s.ev)
 	}
+	if j.Owner != before.Owner && len(j.Credentials)+len(j.HeaderNames)+len(j.NotifyCommand) > 0 {
+		t.Errorf("%T: the new owner has what the former one set: %s", s.ev, dump(t, j))
+	}
+	if j.NeedsCredentials && (len(j.Credentials) > 0 || j.State == Transferred) {
+		t.Errorf("%T: a job that is %v with %v asks for credentials", s.ev, j.State, j.Credentials)
+	}
 	if j.State != before.State && j.Modified != s.now {
 		t.Errorf("%T changed the state without a trace in Modified", s.ev)
 	}
@@ -154,7 +160,7 @@ func (s transitionSeen) checkEffects(t *rapid.T) {
 		ok := true
 		switch e := e.(type) {
 		case StopTransfer:
-			ok = !j.Runnable()
+			ok = !j.Runnable() || j.Owner != before.Owner
 		case Publish:
 			ok = j.Intent == Completing
 		case Discard:
@@ -178,7 +184,7 @@ func (s transitionSeen) checkEffects(t *rapid.T) {
 	for effect, due := range map[Effect]bool{
 		Publish{}:                        j.Intent == Completing && before.Intent != Completing,
 		Discard{}:                        j.Intent == Cancelling && before.Intent != Cancelling,
-		StopTransfer{}:                   before.Runnable() && !j.Runnable() && !j.allDone(),
+		StopTransfer{}:                   before.Runnable() && (!j.Runnable() && !j.allDone() || j.Owner != before.Owner),
 		Notify{Kind: NoticeError}:        j.State == InError && before.State != InError,
 		Notify{Kind: NoticeTransferred}:  j.State == Transferred && before.State != Transferred,
 		Notify{Kind: NoticeAcknowledged}: j.State == Acknowledged && before.State != Acknowledged,
@@ -275,5 +281,6 @@ func drawEvent(t *rapid.T, j Job) Event {
 		rapid.SampledFrom([]Event{Fault{errFatal}, Fault{errNeedsAction}, Ran{time.Second}, Ran{time.Minute}}),
 		rapid.Custom(func(t *rapid.T) Event { return Set{drawSettings(t)} }),
 		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}}),
+		rapid.SampledFrom([]Event{TakeOwnership{"uid:1"}, TakeOwnership{"uid:2"}}),
 	).Draw(t, "event")
 }

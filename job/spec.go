@@ -18,23 +18,3 @@ type Header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
-
-// Credential is a secret for one (target, scheme). It goes only to the origin of the job's
-// files, or to the proxy; never across a redirect.
-type Credential struct {
-	Target   string `json:"target"` // "server" or "proxy"
-	Scheme   string `json:"scheme"` // "basic", "digest", "ntlm", "negotiate", "passport", "bearer" or "any"
-	User     string `json:"user,omitempty"`
-	Password string `json:"password,omitempty"` // for bearer the token
-	// Implicit stands for the credentials of the logged-on user; only NTLM and Negotiate have them.
-	Implicit bool `json:"implicit,omitempty"`
-}
-
-// Ref names the pair without its secret.
-func (c Credential) Ref() CredentialRef { return CredentialRef{Target: c.Target, Scheme: c.Scheme} }
-
-// String hides the secret.
-func (c Credential) String() string { return c.Target + "/" + c.Scheme }
-
-// GoString hides the secret.
-func (c Credential) GoString() string { return c.String() }

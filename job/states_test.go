@@ -54,6 +54,8 @@ func rows() []row {
 		{name: "Set", event: Set{DefaultSettings()}},
 		{name: "Set (out of range)", event: Set{Settings{Priority: 7}}},
 		{name: "SetCredentials", event: SetCredentials{[]CredentialRef{{"server", "basic"}}}},
+		{name: "TakeOwnership", setup: trusted, event: TakeOwnership{"uid:0"}},
+		{name: "TakeOwnership (by the owner)", setup: trusted, event: TakeOwnership{"uid:1000"}},
 		{name: "SetHeaders", event: SetHeaders{[]string{"Authorization"}}},
 
 		{name: "Progress", event: Progress{File: 2, Filled: Prefix(2 << 20), Size: size}},
