@@ -49,8 +49,27 @@ type Config struct {
 	// MaxResponseHeaderBytes bounds a response header, in bytes. The default 0 is net/http's, 1 MiB for CONNECT.
 	MaxResponseHeaderBytes int64
 
+	// Kerberos is where Negotiate finds realms and tickets.
+	Kerberos Kerberos
+
 	// HTTP2 offers HTTP/2 to https servers. The default is HTTP/1.1, which is faster for large bodies.
 	HTTP2 bool
+}
+
+// Kerberos is where Negotiate finds realms and, for implicit credentials, tickets and keys. The zero value is what
+// MIT Kerberos does by default.
+type Kerberos struct {
+	// ConfigFile is the krb5.conf; the default is KRB5_CONFIG in the environment, then the system's.
+	ConfigFile string
+	// CCache is the cache with tickets: a path, FILE:path or DIR:path. The default is KRB5CCNAME in the environment,
+	// then default_ccache_name in ConfigFile, then /tmp/krb5cc_UID. It is read again when it has changed.
+	CCache string
+	// Keytab has keys to get tickets with where CCache has none, for as long as it takes. The default is
+	// KRB5_CLIENT_KTNAME in the environment, then default_client_keytab_name in ConfigFile.
+	Keytab string
+	// UID is the user whose cache it is, for a service that acts for others; then the environment has
+	// no say, and the cache must belong to that user. The default nil is the user of the process.
+	UID *int
 }
 
 // base returns the http.Transport that the pools are made of.

@@ -74,6 +74,11 @@ type Credentials struct {
 
 	// Implicit asks for the identity of the process instead of User and Password. Only NTLM and Negotiate know one.
 	Implicit bool
+
+	// Service is the Kerberos principal that Negotiate asks a ticket for, for servers that are known to the
+	// realm by another name: HTTP/host or HTTP/host@REALM. The default "" is HTTP/ and the host of the URL in
+	// lower case, which is never looked up in the DNS.
+	Service string
 }
 
 // String returns the credentials without the password.

@@ -19,15 +19,18 @@ var (
 	ErrRefused = errors.New("credentials refused")
 	// ErrCleartext means that the only usable scheme would send the secret over a network in the clear.
 	ErrCleartext = errors.New("refusing to send the secret in the clear")
-	// ErrNoIdentity means that implicit credentials were asked for and this process has none that could be used.
-	ErrNoIdentity = errors.New("no implicit credentials")
+	// ErrNoIdentity means that there is no Kerberos ticket for the server, or no implicit credentials at all. Nothing
+	// secret was sent.
+	ErrNoIdentity = errors.New("no usable ticket")
+	// ErrExpired means that there is a Kerberos ticket and its time is over: whoever owns it has to renew it.
+	ErrExpired = errors.New("the Kerberos ticket has expired")
 	// ErrReplay means that the request must be sent again but its body cannot be: Request.GetBody is nil.
 	ErrReplay = errors.New("the request body cannot be sent a second time")
 	// ErrChallenge means that the challenges cannot be read or ask for what no client could do.
 	ErrChallenge = errors.New("unusable challenge")
-	// ErrServerProof means that the answer came with a proof of the password (rspauth, RFC 7616 section 3.5)
-	// that is wrong: it is not from a server that knows the password, or was changed on the way.
-	ErrServerProof = errors.New("the answer does not prove knowledge of the password")
+	// ErrServerProof means that the answer came with a proof of the server's identity that is wrong (rspauth, RFC 7616
+	// section 3.5; AP-REP, RFC 4121): it is not from that server, or was changed on the way.
+	ErrServerProof = errors.New("the answer does not prove the server's identity")
 	// ErrConnect means that a proxy answered CONNECT with a status other than 200 and 407.
 	ErrConnect = errors.New("the proxy refused the tunnel")
 )
