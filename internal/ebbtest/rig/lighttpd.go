@@ -16,7 +16,5 @@ var lighttpdConf string
 //	/digest-userhash/  Digest, SHA-256, with userhash
 func Lighttpd(t testing.TB, files Files) *Server {
 	t.Helper()
-	return web(t, "lighttpd", files, lighttpdConf, func(bin, _ string) []string {
-		return []string{bin, "-D", "-f", "server.conf"}
-	})
+	return web(t, site{program: "lighttpd", args: []string{"-D", "-f", "server.conf"}, conf: lighttpdConf, files: files})
 }

@@ -15,7 +15,5 @@ var nginxConf string
 //	/slow/   anyone, at [SlowRate] for a connection
 func Nginx(t testing.TB, files Files) *Server {
 	t.Helper()
-	return web(t, "nginx", files, nginxConf, func(bin, dir string) []string {
-		return []string{bin, "-p", dir, "-c", "server.conf", "-e", "error.log"}
-	})
+	return web(t, site{program: "nginx", args: []string{"-p", ".", "-c", "server.conf", "-e", "error.log"}, conf: nginxConf, files: files})
 }

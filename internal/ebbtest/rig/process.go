@@ -24,16 +24,18 @@ type process struct {
 	name  string
 	dir   string // its state, and the working directory
 	argv  []string
+	env   []string // beside PATH and LANG
 	ports []int
 
 	cmd    *exec.Cmd     // nil while stopped
 	exited chan struct{} // closed when cmd has ended
 }
 
-// launch starts a server that ends with the test.
-func launch(t testing.TB, name, dir string, argv []string, ports []int) *process {
+// launch starts a server that ends with the test. It listens on ports, and has env
+// in its environment beside what all servers have.
+func launch(t testing.TB, name, dir string, argv []string, ports []int, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, dir: dir, argv: argv, ports: ports}
+	p := &process{t: t, name: name, dir: dir, argv: argv, env: env, ports: ports}
 	t.Cleanup(func() {
 		p.Stop()
 		if t.Failed() {
@@ -59,7 +61,7 @@ func (p *process) Start() {
 
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Dir = p.dir
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"}, p.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = processAttributes(p.t)
 

@@ -35,7 +35,7 @@ const SlowRate = 1 << 20
 // A Server is a running web server.
 type Server struct {
 	*process
-	http, https int
+	http, https, http2 int
 
 	CAFile string         // the certificate authority that signed the server's certificate, as PEM
 	Roots  *x509.CertPool // the same, for a tls.Config
@@ -51,6 +51,18 @@ func (s *Server) HTTPS(path string) string {
 	return fmt.Sprintf("https://127.0.0.1:%d%s", s.https, path)
 }
 
+// HTTP2 returns the https address of path where the server offers HTTP/2 as well, if
+// it can. With Apache HTTPS is HTTP/1.1 alone; with the others the two are the same.
+func (s *Server) HTTP2(path string) string {
+	return fmt.Sprintf("https://127.0.0.1:%d%s", s.http2, path)
+}
+
+// Named returns address with the name localhost in place of 127.0.0.1: Kerberos
+// tickets are for names.
+func Named(address string) string {
+	return strings.Replace(address, "127.0.0.1", "localhost", 1)
+}
+
 // A Proxy is a running proxy. Its fields are the addresses that differ in what
 // they ask for.
 type Proxy struct {
@@ -63,24 +75,43 @@ type Proxy struct {
 
 // webConfig is what the configuration templates of the web servers may use.
 type webConfig struct {
-	Dir, Files  string
-	HTTP, HTTPS int
-	SlowKiB     int // a second
+	Dir, Files         string
+	HTTP, HTTPS, HTTP2 int
+	SlowKiB            int    // a second
+	Keytab             string // of the realm
 }
 
-// web prepares what all web servers have in common and starts one, whose argv is
-// made from the folder of its state.
-func web(t testing.TB, name string, files Files, conf string, argv func(bin, dir string) []string) *Server {
+// A site is a web server to start.
+type site struct {
+	program string
+	args    []string // the configuration is server.conf in the working directory
+	conf    string   // its template, for webConfig
+	files   Files
+	http2   bool   // on a port of its own
+	realm   *Realm // nil: the server has nothing to do with GSSAPI
+}
+
+// web prepares what all web servers have in common and starts one.
+func web(t testing.TB, w site) *Server {
 	t.Helper()
-	bin := need(t, name)
+	bin := need(t, w.program)
 	dir := stateDir(t)
-	reachable(t, string(files))
-	ports := freePorts(t, 2)
-	s := &Server{http: ports[0], https: ports[1], CAFile: filepath.Join(dir, "ca.pem"), Roots: writeCertificates(t, dir)}
+	reachable(t, string(w.files))
+	ports := freePorts(t, 3)
+	s := &Server{http: ports[0], https: ports[1], http2: ports[2], CAFile: filepath.Join(dir, "ca.pem"), Roots: writeCertificates(t, dir)}
 	writePasswords(t, dir)
-	writeConfig(t, dir, conf, webConfig{Dir: dir, Files: strings.TrimRight(string(files), "/"), HTTP: s.http, HTTPS: s.https, SlowKiB: SlowRate / 1024})
+	if !w.http2 {
+		s.http2, ports = s.https, ports[:2]
+	}
+	config := webConfig{Dir: dir, Files: strings.TrimRight(string(w.files), "/"), HTTP: s.http, HTTPS: s.https, HTTP2: s.http2, SlowKiB: SlowRate / 1024}
+	var env []string
+	if w.realm != nil {
+		config.Keytab = w.realm.Keytab
+		env = acceptor(w.realm, dir)
+	}
+	writeConfig(t, dir, w.conf, config)
 	own(t, dir)
-	s.process = launch(t, name, dir, argv(bin, dir), ports)
+	s.process = launch(t, w.program, dir, append([]string{bin}, w.args...), ports, env...)
 	return s
 }
 
@@ -92,12 +123,26 @@ func need(t testing.TB, name string) string {
 			return bin
 		}
 	}
-	message := name + " is not installed: run `make install-test-deps` as root"
+	lack(t, name)
+	return ""
+}
+
+// needFile ends the test where a file of a package is not there.
+func needFile(t testing.TB, name string) {
+	t.Helper()
+	if _, err := os.Stat(name); err != nil {
+		lack(t, name)
+	}
+}
+
+// lack ends the test: it is skipped, and fails where nothing may be missing.
+func lack(t testing.TB, what string) {
+	t.Helper()
+	message := what + " is not installed: run `make install-test-deps` as root"
 	if os.Getenv("EBB_CI") == "1" || os.Getenv("CI") == "true" {
 		t.Fatal(message)
 	}
 	t.Skip(message)
-	return ""
 }
 
 func writeConfig(t testing.TB, dir, text string, data any) {

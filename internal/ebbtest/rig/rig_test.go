@@ -37,9 +37,17 @@ func sample(t testing.TB, n int) (Files, []byte) {
 // status of the last answer (of the proxy's, if that refused CONNECT) and its body.
 func curl(t testing.TB, args ...string) (status int, body []byte) {
 	t.Helper()
+	return curlWith(t, nil, args...)
+}
+
+// curlWith is curl with env beside the test's own environment.
+func curlWith(t testing.TB, env []string, args ...string) (status int, body []byte) {
+	t.Helper()
 	out := filepath.Join(t.TempDir(), "body")
 	base := []string{"-sS", "--noproxy", "", "--max-time", "30", "-o", out, "-w", "%{http_code} %{http_connect}"}
-	codes, err := exec.Command(need(t, "curl"), append(base, args...)...).Output()
+	cmd := exec.Command(need(t, "curl"), append(base, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	codes, err := cmd.Output()
 	answered, connected, _ := strings.Cut(string(codes), " ")
 	if answered == "000" {
 		answered = connected

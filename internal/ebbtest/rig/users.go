@@ -21,6 +21,16 @@ var (
 	Users   = []User{Alice, Juergen, Bob}
 )
 
+// NTLMDomain is the Windows domain of the [NTLMUsers]: alice is RIG\alice.
+const NTLMDomain = "RIG"
+
+// The users who may log in by NTLM. Alice has another password than elsewhere: in
+// the file of gss-ntlmssp a colon ends it. Samba's ntlm_auth knows only her.
+var (
+	NTLMAlice = User{Alice.Name, "Wonderland1"}
+	NTLMUsers = []User{NTLMAlice, Juergen, Bob}
+)
+
 // The realms. lighttpd finds the user's hash by the realm alone, so there each
 // algorithm has its own.
 const (
@@ -31,7 +41,7 @@ const (
 )
 
 // writePasswords writes the password files of all servers into dir: htpasswd
-// (Basic), and for Digest htdigest (user:realm:HA1).
+// (Basic), htdigest (Digest, user:realm:HA1), and ntlm (domain:user:password).
 func writePasswords(t testing.TB, dir string) {
 	t.Helper()
 	htpasswd := need(t, "htpasswd")
@@ -49,6 +59,11 @@ func writePasswords(t testing.TB, dir string) {
 		fmt.Fprintf(&digest, "%s:%s:%x\n", u.Name, realmSHA256, sha256.Sum256(a1(realmSHA256)))
 		fmt.Fprintf(&digest, "%s:%s:%x:%x\n", u.Name, realmUserhash, sha256.Sum256(a1(realmUserhash)), sha256.Sum256([]byte(u.Name+":"+realmUserhash)))
 	}
+	var ntlm strings.Builder
+	for _, u := range NTLMUsers {
+		fmt.Fprintf(&ntlm, "%s:%s:%s\n", NTLMDomain, u.Name, u.Password)
+	}
+	write(t, filepath.Join(dir, "ntlm"), ntlm.String())
 	write(t, filepath.Join(dir, "htpasswd"), basic.String())
 	write(t, filepath.Join(dir, "htdigest"), digest.String())
 }
