@@ -7,16 +7,21 @@ import (
 	"encoding/binary"
 )
 
-// channelBinding returns the MD5 hash of the GSS-API channel bindings (RFC 4121 section 4.1.1.2) that tie an
-// answer to the TLS connection whose server has shown c: type tls-server-end-point (RFC 5929 section 4), which Windows
-// calls Extended Protection. It returns nil without TLS.
+// endPoint returns what ties an answer to the TLS connection whose server has shown c: the channel binding of type
+// tls-server-end-point (RFC 5929 section 4), which Windows calls Extended Protection.
+func endPoint(c *x509.Certificate) []byte {
+	h := endPointHash(c.SignatureAlgorithm).New()
+	h.Write(c.Raw)
+	return h.Sum([]byte("tls-server-end-point:"))
+}
+
+// channelBinding returns the MD5 hash of the GSS-API channel bindings (RFC 4121 section 4.1.1.2) of a connection to
+// the server that has shown c. It is nil without TLS.
 func channelBinding(c *x509.Certificate) []byte {
 	if c == nil {
 		return nil
 	}
-	h := endPointHash(c.SignatureAlgorithm).New()
-	h.Write(c.Raw)
-	data := append([]byte("tls-server-end-point:"), h.Sum(nil)...)
+	data := endPoint(c)
 	// Neither side names its address: two types and two lengths that are zero.
 	bindings := binary.LittleEndian.AppendUint32(make([]byte, 16), uint32(len(data))) //nolint:gosec // less than 100
 	sum := md5.Sum(append(bindings, data...))                                         //nolint:gosec // as above

@@ -52,6 +52,10 @@ type Config struct {
 	// Kerberos is where Negotiate finds realms and tickets.
 	Kerberos Kerberos
 
+	// PassportNexus is the https URL of the server that tells where Passport's login server is (MS-PASS
+	// section 2.2.1). The default is that of Microsoft's own service.
+	PassportNexus string
+
 	// HTTP2 offers HTTP/2 to https servers. The default is HTTP/1.1, which is faster for large bodies.
 	HTTP2 bool
 }
@@ -109,7 +113,7 @@ func override[T any](field *T, when bool, value T) {
 }
 
 // authorities returns what the credentials are for, keyed by target and origin.
-func (c *Config) authorities(newScheme func(Credentials) (scheme, error)) (map[authorityKey]*authority, map[Target][]Scheme, error) {
+func (c *Config) authorities(newScheme func(Credentials, *Config) (scheme, error)) (map[authorityKey]*authority, map[Target][]Scheme, error) {
 	all := map[authorityKey]*authority{}
 	configured := map[Target][]Scheme{}
 	for _, given := range c.Credentials {
@@ -117,7 +121,7 @@ func (c *Config) authorities(newScheme func(Credentials) (scheme, error)) (map[a
 		if err != nil {
 			return nil, nil, fmt.Errorf("credentials for the %s: %w", given.Target, err)
 		}
-		s, err := newScheme(cred)
+		s, err := newScheme(cred, c)
 		if err != nil {
 			return nil, nil, fmt.Errorf("credentials for the %s: %w", cred.Target, err)
 		}

@@ -40,9 +40,9 @@ const (
 	Basic     Scheme = "basic"     // RFC 7617
 	Digest    Scheme = "digest"    // RFC 7616, RFC 2069
 	Bearer    Scheme = "bearer"    // RFC 6750
-	NTLM      Scheme = "ntlm"      // MS-NTHT; not supported yet
-	Negotiate Scheme = "negotiate" // RFC 4559; not supported yet
-	Passport  Scheme = "passport"  // MS-PASS; not supported yet
+	NTLM      Scheme = "ntlm"      // MS-NTHT, MS-NLMP: NTLMv2 only
+	Negotiate Scheme = "negotiate" // RFC 4559, MS-N2HT: Kerberos or NTLM
+	Passport  Scheme = "passport"  // MS-PASS: Passport 1.4, servers only
 )
 
 // ParseScheme returns the scheme of that name, ignoring case. It knows the six constants only.
@@ -130,7 +130,7 @@ func Origin(u *url.URL) (string, error) {
 
 // normalize checks c and returns it with its origin, user and password in the form they are used in.
 func (c Credentials) normalize() (Credentials, error) {
-	if err := supported(c.Scheme); err != nil {
+	if _, err := ParseScheme(string(c.Scheme)); err != nil {
 		return c, err
 	}
 	u, err := url.Parse(c.Origin)

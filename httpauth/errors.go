@@ -10,8 +10,6 @@ import (
 
 // The reasons found in Error.Err, by errors.Is.
 var (
-	// ErrNotSupported means that this version cannot answer the scheme. New returns it.
-	ErrNotSupported = errors.New("not supported yet")
 	// ErrNoCredentials means that there are no credentials for a scheme that was offered, at this origin.
 	ErrNoCredentials = errors.New("no credentials for a scheme that is offered")
 	// ErrRefused means that credentials were sent and refused, by this request or by an earlier one of the

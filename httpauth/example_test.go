@@ -171,14 +171,6 @@ func ExampleFailure() {
 	// Output: 401 [negotiate ntlm] true
 }
 
-func ExampleNew_notSupportedYet() {
-	_, err := httpauth.New(httpauth.Config{Credentials: []httpauth.Credentials{
-		{Scheme: httpauth.NTLM, Origin: "https://files.example.org", User: `DOM\alice`, Password: "wonderland"},
-	}})
-	fmt.Println(errors.Is(err, httpauth.ErrNotSupported), err)
-	// Output: true httpauth: credentials for the server: ntlm is not supported yet: use basic, digest or bearer
-}
-
 func ExampleParseChallenges() {
 	challenges, err := httpauth.ParseChallenges([]string{`Negotiate, Digest realm="a, \"b\"", nonce=abc`})
 	for _, c := range challenges {

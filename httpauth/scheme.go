@@ -3,7 +3,6 @@ package httpauth
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -92,7 +91,7 @@ func fieldsOf(t Target) fields {
 }
 
 // newScheme returns the scheme that c is for. c is normalized.
-func (t *Transport) newScheme(c Credentials) (scheme, error) {
+func (t *Transport) newScheme(c Credentials, cfg *Config) (scheme, error) {
 	switch c.Scheme {
 	case Basic:
 		return newBasic(c)
@@ -100,21 +99,16 @@ func (t *Transport) newScheme(c Credentials) (scheme, error) {
 		return newDigest(c), nil
 	case Bearer:
 		return newBearer(c)
-	default:
-		return nil, supported(c.Scheme)
+	case Passport:
+		return newPassport(c, cfg.PassportNexus, t)
 	}
-}
-
-// supported says why there can be no credentials for s.
-func supported(s Scheme) error {
-	switch s {
-	case Basic, Digest, Bearer:
-		return nil
-	case NTLM, Negotiate, Passport:
-		return fmt.Errorf("%s is %w: use basic, digest or bearer", s, ErrNotSupported)
-	default:
-		return fmt.Errorf("unknown authentication scheme %q", s)
+	switch {
+	case c.Implicit:
+		return newImplicit(c, cfg.Kerberos), nil
+	case c.Scheme == NTLM:
+		return newNTLM(c), nil
 	}
+	return newNegotiate(c, cfg.Kerberos), nil
 }
 
 // fixed is the answer, and the session, of schemes that send the same value each time.

@@ -29,8 +29,7 @@ type Transport struct {
 	configured     map[Target][]Scheme
 }
 
-// New checks cfg and returns its Transport; nothing is dialed. Credentials for a scheme of a later
-// version are ErrNotSupported.
+// New checks cfg and returns its Transport; nothing is dialed.
 func New(cfg Config) (*Transport, error) {
 	base, err := cfg.base()
 	if err != nil {

@@ -30,6 +30,9 @@ type Source struct {
 	Headers     []job.Header // sent to the origin of URL only
 	Credentials []job.Credential
 	ClientCert  []byte // PEM certificate and key; nil for none
+	// Owner is the actor ID of the job's owner, such as "uid:1000": implicit credentials are that user's. "" is
+	// the user of this process.
+	Owner string
 	// Try names what opens its sources together: credentials that a server or proxy has refused are not sent again
 	// in the same try, so that a wrong password counts once and locks nobody out. In the next try they are: the
 	// password may have been set at the server. "" is a try of its own.

@@ -19,8 +19,8 @@ var reserved = []string{
 }
 
 // Check reports what makes src impossible to download whatever its server says: a URL, proxy, certificate,
-// header or credentials that are wrong or, with code E_NOTIMPL, not supported yet. It sends nothing. The error
-// is a *job.Error of class Fatal and says what to change.
+// header or credentials that are wrong. It sends nothing. The error is a *job.Error of class Fatal and says what
+// to change.
 func Check(src transport.Source) error {
 	u, err := parseURL(src.URL)
 	if err != nil {

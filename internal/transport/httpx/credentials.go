@@ -1,9 +1,11 @@
 package httpx
 
 import (
-	"errors"
+	"fmt"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ebb-transfer/ebb/httpauth"
@@ -17,8 +19,12 @@ const (
 	schemeAny    = "any"
 )
 
-// anySchemes are those that a user and password are registered for under the name "any".
-var anySchemes = []httpauth.Scheme{httpauth.Digest, httpauth.Basic}
+// anySchemes are those that a user and password are registered for under the name "any". Passport is not among
+// them: it is used only where it is asked for by name, as in BITS.
+var anySchemes = []httpauth.Scheme{httpauth.Negotiate, httpauth.NTLM, httpauth.Digest, httpauth.Basic}
+
+// implicitSchemes are those that know credentials of the logged-on user.
+var implicitSchemes = []httpauth.Scheme{httpauth.Negotiate, httpauth.NTLM}
 
 // credentials are those of src bound to where they may go: the origin of its URL, and the proxy that leads
 // there. Those of a proxy that is not used are left out.
@@ -86,7 +92,11 @@ func bind(c job.Credential, u, way *url.URL) ([]httpauth.Credentials, error) {
 	for _, s := range schemes {
 		bound.Scheme = s
 		if _, err := httpauth.New(httpauth.Config{Credentials: []httpauth.Credentials{bound}}); err != nil {
-			return nil, invalidCredentials(s, err)
+			code := job.InvalidCredentials
+			if c.Implicit {
+				code = job.InvalidArg // as BITS has it for BASIC and DIGEST
+			}
+			return nil, job.Invalid(code, "%v", err)
 		}
 		out = append(out, bound)
 	}
@@ -105,20 +115,23 @@ func schemesFor(c job.Credential) ([]httpauth.Scheme, error) {
 		}
 		return []httpauth.Scheme{scheme}, nil
 	case c.Implicit:
-		return nil, notSupported("implicit credentials")
+		return implicitSchemes, nil
 	case strings.Contains(c.User, ":"): // Basic cannot carry it
-		return []httpauth.Scheme{httpauth.Digest}, nil
+		return anySchemes[:len(anySchemes)-1], nil
 	}
 	return anySchemes, nil
 }
 
-func invalidCredentials(s httpauth.Scheme, err error) error {
-	if errors.Is(err, httpauth.ErrNotSupported) {
-		return notSupported(string(s) + " authentication")
+// kerberos is where the implicit credentials of src are found: in the environment of this process, or where
+// those of its owner are kept.
+func kerberos(src transport.Source) (httpauth.Kerberos, error) {
+	uid, isUID := strings.CutPrefix(src.Owner, "uid:")
+	if !isUID || uid == strconv.Itoa(os.Getuid()) {
+		return httpauth.Kerberos{}, nil
 	}
-	return job.Invalid(job.InvalidCredentials, "%v", err)
-}
-
-func notSupported(what string) error {
-	return job.Invalid(job.NotImplemented, "%s is not supported yet; use basic, digest, bearer or any with a user and password", what)
+	n, err := strconv.Atoi(uid)
+	if err != nil {
+		return httpauth.Kerberos{}, fmt.Errorf("owner %q: %w", src.Owner, err)
+	}
+	return httpauth.Kerberos{UID: &n}, nil
 }

@@ -158,7 +158,7 @@ func (f *fetch) roundTrip(at *url.URL, offset int64) (*http.Response, error) {
 
 // foreign is src as another origin may know it: without its secrets, but for those of the proxy.
 func foreign(src transport.Source) transport.Source {
-	out := transport.Source{Network: src.Network, Try: src.Try}
+	out := transport.Source{Network: src.Network, Owner: src.Owner, Try: src.Try}
 	for _, c := range src.Credentials {
 		if c.Target == targetProxy {
 			out.Credentials = append(out.Credentials, c)

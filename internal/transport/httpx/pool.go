@@ -66,7 +66,11 @@ func (d *Downloader) clientKey(src transport.Source, u *url.URL) (clientKey, err
 		ClientCert    []byte
 		Credentials   []job.Credential
 		Server, Proxy string
+		Owner         string // of implicit credentials
 	}{Network: src.Network, ClientCert: src.ClientCert, Credentials: src.Credentials}
+	if slices.ContainsFunc(src.Credentials, func(c job.Credential) bool { return c.Implicit }) {
+		id.Owner = src.Owner
+	}
 	if slices.ContainsFunc(src.Credentials, func(c job.Credential) bool { return !isForProxy(c) }) {
 		id.Server = u.Scheme + "://" + u.Host
 	}
