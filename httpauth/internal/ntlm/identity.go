@@ -61,17 +61,14 @@ func utf16le(s string) []byte {
 	return out
 }
 
-// upperCase is RtlUpcaseUnicodeString, which is what a Windows server applies to the user's name. It looks at one
-// UTF-16 unit at a time and its table is older and smaller than Unicode's: nothing beyond the first plane, no
-// letter whose capital belongs to another letter (ß, ı, ſ, µ), and no Georgian capitals. Final sigma is the
-// exception: it becomes Σ, as σ does.
+// upperCase is RtlUpcaseUnicodeString, which is what a Windows server applies to the user's name: section 3.1.5.3 of
+// MS-UCODEREF. Its table looks at one UTF-16 unit at a time and is older and smaller than Unicode's: nothing beyond
+// the first plane, no letter whose capital has another small letter (ß, ı, ſ, µ, ς), and no capitals for modern
+// Georgian.
 func upperCase(s string) string {
 	return strings.Map(func(r rune) rune {
 		upper := unicode.ToUpper(r)
-		switch {
-		case r == 'ς':
-			return upper
-		case r > 0xFFFF, unicode.ToLower(upper) != r, unicode.Is(unicode.Georgian, r):
+		if r > 0xFFFF || unicode.ToLower(upper) != r || 'ა' <= r && r <= 'ჿ' {
 			return r
 		}
 		return upper
