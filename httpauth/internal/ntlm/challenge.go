@@ -10,7 +10,7 @@ import (
 // maxMessage is far above any real CHALLENGE_MESSAGE, and bounds what a hostile server can make us hash.
 const maxMessage = 64 << 10
 
-// challenge is a CHALLENGE_MESSAGE (MS-NLMP section 2.2.1.2), checked.
+// challenge is a CHALLENGE_MESSAGE (section 2.2.1.2), checked.
 type challenge struct {
 	flags uint32
 	nonce [8]byte
@@ -65,7 +65,7 @@ func payload(b []byte, at int) ([]byte, error) {
 	return b[offset : offset+size], nil
 }
 
-// The AV_PAIR identifiers of MS-NLMP section 2.2.2.1 that mean something to a client.
+// The AV_PAIR identifiers of section 2.2.2.1 that mean something to a client.
 const (
 	avEOL             = 0
 	avFlags           = 6
@@ -130,16 +130,18 @@ func (info targetInfo) with(id uint16, value []byte) targetInfo {
 	return append(out, avPair{id, value})
 }
 
-// answer is the target info of the response: the server's own, and what MS-NLMP section 3.1.5.1.2 has the client
-// add. A binding or target name of the server's would speak for the client and is replaced.
+// answer is the target info of the response: the server's own, and what section 3.1.5.1.2 has the client add. What
+// only a client has to say about the MIC, the binding and the target name is replaced if the server said it.
 func (info targetInfo) answer(p Params) targetInfo {
-	if _, ok := info.get(avTimestamp); ok {
-		var flags [4]byte
-		if sent, ok := info.get(avFlags); ok {
-			copy(flags[:], sent)
+	_, mic := info.get(avTimestamp)
+	if sent, ok := info.get(avFlags); ok || mic {
+		flags := make([]byte, 4)
+		copy(flags, sent)
+		flags[0] &^= avFlagMIC
+		if mic {
+			flags[0] |= avFlagMIC
 		}
-		flags[0] |= avFlagMIC
-		info = info.with(avFlags, flags[:])
+		info = info.with(avFlags, flags)
 	}
 	binding := p.Binding
 	if binding == nil {

@@ -100,6 +100,7 @@ func FuzzChallenge(f *testing.F) {
 	f.Add(specChallenge)
 	f.Add(newAcceptor(f, domainPair, stampPair).challenge())
 	f.Add(newAcceptor(f, pair(6, make([]byte, 4)), stampPair, pair(10, someHash), pair(9, nil)).challenge())
+	f.Add(newAcceptor(f, pair(6, []byte{2, 0, 0, 0})).challenge())
 	f.Add([]byte("NTLMSSP\x00\x02\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := New(specIdentity)

@@ -65,6 +65,10 @@ func TestAuthenticate(t *testing.T) {
 			want:   map[uint16][]byte{9: wide("HTTP/good"), 10: make([]byte, 16), 77: {1}},
 		},
 		{
+			name: "no MIC without the server's clock", pairs: [][]byte{pair(6, []byte{7, 0, 0, 0})},
+			want: map[uint16][]byte{6: {5, 0, 0, 0}, 9: {}, 10: make([]byte, 16)},
+		},
+		{
 			name: "no key exchange", pairs: [][]byte{stampPair}, mic: true,
 			server: func(a *acceptor) { a.flags &^= flagKeyExchange },
 			want:   map[uint16][]byte{6: {2, 0, 0, 0}, 7: stampPair[4:], 9: {}, 10: make([]byte, 16)},
@@ -113,7 +117,7 @@ func TestWrongPasswordAndChangedMessages(t *testing.T) {
 	if got := answer(t, a, c, Params{}); got != "wrong password" {
 		t.Errorf("with the wrong password: %q", got)
 	}
-	for _, at := range []int{12, 68, 72} { // in the middle of each message: signature aside, anything counts
+	for _, at := range []int{12, 68, 72} { // of NEGOTIATE, and the VERSION and the MIC of AUTHENTICATE
 		a := newAcceptor(t, stampPair)
 		c := New(specIdentity)
 		a.negotiate = c.Negotiate()

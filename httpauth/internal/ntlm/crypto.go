@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/md4" //nolint:staticcheck // the hash of NT passwords; there is no other
 )
 
-// ntowfv2 is NTOWFv2 of MS-NLMP section 3.3.2, the key of both responses. It is as good as the password for this
+// ntowfv2 is NTOWFv2 of section 3.3.2, the key of both responses. It is as good as the password for this
 // account, so whoever calls this wipes it. The user's name is in capitals in it, the domain is as typed.
 func ntowfv2(id Identity) []byte {
 	password := utf16le(id.Password)
@@ -27,7 +27,7 @@ type responses struct {
 	sessionBaseKey []byte
 }
 
-// respond is ComputeResponse of MS-NLMP section 3.3.2. lm is LMv2: an HMAC over the two challenges with the same
+// respond is ComputeResponse of section 3.3.2. lm is LMv2: an HMAC over the two challenges with the same
 // key, which has nothing but its place in the message in common with the LM hash of old.
 func respond(key []byte, server, client [8]byte, filetime uint64, info []byte) responses {
 	temp := make([]byte, 0, 28+len(info)+4)

@@ -14,7 +14,7 @@ const (
 	typeAuthenticate = 3
 )
 
-// The NEGOTIATE flags of MS-NLMP section 2.2.2.5.
+// The NEGOTIATE flags of section 2.2.2.5.
 const (
 	flagUnicode                 = 1 << 0
 	flagRequestTarget           = 1 << 2
@@ -34,11 +34,11 @@ const (
 const requested uint32 = flagUnicode | flagRequestTarget | flagSign | flagNTLM | flagAlwaysSign |
 	flagExtendedSessionSecurity | flagTargetInfo | flagVersion | flag128 | flagKeyExchange | flag56
 
-// version is the VERSION of MS-NLMP section 2.2.2.10, which is for debugging only: Windows 10.0 without a build, and
+// version is the VERSION of section 2.2.2.10, which is for debugging only: Windows 10.0 without a build, and
 // NTLMSSP_REVISION_W2K3. It is sent because some servers (gss-ntlmssp) refuse a NEGOTIATE_MESSAGE without it.
 var version = [8]byte{10, 0, 0, 0, 0, 0, 0, 15}
 
-// negotiateMessage is the NEGOTIATE_MESSAGE of MS-NLMP section 2.2.1.1, with neither domain nor workstation.
+// negotiateMessage is the NEGOTIATE_MESSAGE of section 2.2.1.1, with neither domain nor workstation.
 func negotiateMessage() []byte {
 	b := make([]byte, 0, 40)
 	b = append(b, signature...)
@@ -53,7 +53,7 @@ const (
 	micSize   = 16
 )
 
-// authenticateMessage is the AUTHENTICATE_MESSAGE of MS-NLMP section 2.2.1.3. The workstation, a name that the server
+// authenticateMessage is the AUTHENTICATE_MESSAGE of section 2.2.1.3. The workstation, a name that the server
 // has no use for, stays empty.
 type authenticateMessage struct {
 	flags        uint32

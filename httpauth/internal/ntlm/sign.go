@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 )
 
-// signer makes the signatures of one direction (MS-NLMP section 3.4.4.2, with extended session security).
+// signer makes the signatures of one direction (section 3.4.4.2, with extended session security).
 type signer struct {
 	key    []byte
 	handle *rc4.Cipher // nil without key exchange: then the checksum goes unencrypted
@@ -30,12 +30,12 @@ func newSigner(exported []byte, flags uint32, direction string) *signer {
 	return s
 }
 
-// signKey is SIGNKEY of MS-NLMP section 3.4.5.2.
+// signKey is SIGNKEY of section 3.4.5.2.
 func signKey(exported []byte, direction string) []byte {
 	return md5Sum(exported, "session key to "+direction+" signing key magic constant\x00")
 }
 
-// sealKey is SEALKEY of MS-NLMP section 3.4.5.3.
+// sealKey is SEALKEY of section 3.4.5.3.
 func sealKey(exported []byte, flags uint32, direction string) []byte {
 	switch {
 	case flags&flag128 != 0:
@@ -54,7 +54,7 @@ func md5Sum(key []byte, magic string) []byte {
 	return h.Sum(nil)
 }
 
-// sign returns an NTLMSSP_MESSAGE_SIGNATURE (MS-NLMP section 2.2.2.9.2) and counts the message.
+// sign returns an NTLMSSP_MESSAGE_SIGNATURE (section 2.2.2.9.2) and counts the message.
 func (s *signer) sign(message []byte) []byte {
 	seq := binary.LittleEndian.AppendUint32(nil, s.seq)
 	s.seq++
