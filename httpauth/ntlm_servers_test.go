@@ -1,0 +1,84 @@
+//go:build integration
+
+package httpauth_test
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/rig"
+)
+
+// ntlmNames are the forms of a user's name that people type.
+func ntlmNames(u rig.User) []string { return []string{u.Name, rig.NTLMDomain + `\` + u.Name} }
+
+// TestRealNTLM: gss-ntlmssp, which checks the MIC, for right, wrong and missing passwords; by http, https, and by
+// https with a server that would rather speak HTTP/2.
+func TestRealNTLM(t *testing.T) {
+	files, content := realFiles(t)
+	apache := rig.ApacheGSSAPI(t, files, rig.KDC(t))
+	for _, tt := range []struct {
+		path   string
+		scheme httpauth.Scheme
+	}{{"/ntlm/file.bin", httpauth.NTLM}, {"/multi/file.bin", httpauth.NTLM}} {
+		for _, address := range []string{apache.URL(tt.path), apache.HTTPS(tt.path), apache.HTTP2(tt.path)} {
+			for _, user := range []rig.User{rig.NTLMAlice, rig.Bob} { // gss-ntlmssp knows only ASCII in Apache's locale
+				for _, name := range ntlmNames(user) {
+					c := httpauth.Credentials{Scheme: tt.scheme, Origin: originOf(t, address), User: name, Password: user.Password}
+					cfg := httpauth.Config{Credentials: []httpauth.Credentials{c}, TLS: trusting(t, apache), HTTP2: true}
+					tr := mustNew(t, cfg)
+					for range 2 {
+						if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+							t.Errorf("%s as %s: %d, %d bytes, %v", address, name, status, len(got), err)
+						}
+					}
+					cfg.Credentials[0].Password += "x"
+					if e, _ := refusal(t, mustNew(t, cfg), newRequest(t, "GET", address, nil)); !errors.Is(e, httpauth.ErrRefused) || e.Refused != tt.scheme {
+						t.Errorf("%s as %s with a wrong password: %v", address, name, e)
+					}
+				}
+			}
+			if e, _ := refusal(t, mustNew(t, httpauth.Config{TLS: trusting(t, apache)}), newRequest(t, "GET", address, nil)); !errors.Is(e, httpauth.ErrNoCredentials) {
+				t.Errorf("%s without a password: %v", address, e)
+			}
+		}
+	}
+}
+
+// TestRealAffinity: 16 workers × 8 requests lose none, and cost one leg more for each connection, and one for the
+// first challenge.
+func TestRealAffinity(t *testing.T) {
+	const workers, each = 16, 8
+	files, content := realFiles(t)
+	apache := rig.ApacheGSSAPI(t, files, rig.KDC(t))
+	address := apache.URL("/ntlm/file.bin")
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{
+		{Scheme: httpauth.NTLM, Origin: originOf(t, address), User: rig.NTLMAlice.Name, Password: rig.NTLMAlice.Password},
+	}})
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for range each {
+				if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+					t.Errorf("%d, %d bytes, %v", status, len(got), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	whole, ports := 0, map[int]bool{}
+	log := apache.AwaitLog(workers * each)
+	for _, r := range log {
+		if r.Status == http.StatusOK {
+			whole++
+			ports[r.Port] = true
+		}
+	}
+	if most := workers*each + len(ports) + workers; whole != workers*each || len(log) > most {
+		t.Errorf("%d requests for %d answers by %d connections, want at most %d", len(log), whole, len(ports), most)
+	}
+	t.Logf("%d requests for %d answers by %d connections", len(log), whole, len(ports))
+}
