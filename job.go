@@ -152,6 +152,14 @@ func (j *Job) AddFiles(ctx context.Context, files ...job.FileSpec) error {
 	return j.do(ctx, http.MethodPost, "/files", map[string]any{"files": files})
 }
 
+// TakeOwnership makes the caller, who must be an administrator, the owner of the job. It goes on without what the
+// former owner trusted it with: credentials, custom headers, client certificate, notify command and webhook are
+// deleted, and passwords in the clear are no longer allowed. The Snapshot's NeedsCredentials says whether there were
+// any to be set again. On a job of the caller's own it has no effect. In BITS: IBackgroundCopyJob::TakeOwnership.
+func (j *Job) TakeOwnership(ctx context.Context) error {
+	return j.do(ctx, http.MethodPost, "/take-ownership", nil)
+}
+
 // Forget deletes a final job from the history. A job that is not final refuses with [job.ErrState].
 func (j *Job) Forget(ctx context.Context) error {
 	return j.client.request(ctx, http.MethodDelete, j.path(""), nil, nil)
@@ -182,13 +190,12 @@ func (j *Job) Files(ctx context.Context) iter.Seq2[job.FileSnapshot, error] {
 }
 
 // SetCredentials sets or replaces the credentials of one (target, scheme). They cannot be read back: the
-// Snapshot tells only which pairs are set.
+// Snapshot tells only which pairs are set. See [job.Credential.Check] for what is refused; anybody but the job's owner,
+// an administrator too, is refused with code job.AccessDenied.
 func (j *Job) SetCredentials(ctx context.Context, c job.Credential) error {
-	return j.pair(ctx, http.MethodPut, c.Ref(), struct {
-		User     string `json:"user"`
-		Password string `json:"password"`
-		Implicit bool   `json:"implicit"`
-	}{c.User, c.Password, c.Implicit})
+	return j.pair(ctx, http.MethodPut, c.Ref(), map[string]any{
+		"user": c.User, "password": c.Password, "empty_password": c.EmptyPassword, "implicit": c.Implicit,
+	})
 }
 
 // RemoveCredentials forgets the credentials of one (target, scheme). It is no error when there are none.

@@ -9,6 +9,9 @@ import (
 // ID is a job's UUID in its canonical text form.
 type ID string
 
+// Short is enough of an ID to name a job, in all likelihood.
+func (id ID) Short() string { return string(id[:min(8, len(id))]) }
+
 // Job is one durable transfer of files. It is a value: [Next] returns the changed job
 // and leaves the one it was given alone.
 type Job struct {
@@ -142,6 +145,22 @@ func (s FileSpec) file() (File, error) {
 		f.Digest = digest
 	}
 	return f, nil
+}
+
+// Remedy is how a job that stopped with an error goes on, for a person at a command line.
+func (j Job) Remedy() string {
+	id := j.ID.Short()
+	code := OK
+	if j.Error != nil {
+		code = j.Error.Code
+	}
+	switch code {
+	case HTTPStatus(401):
+		return fmt.Sprintf("for other credentials: ebb credentials set %[1]s; then: ebb resume %[1]s", id)
+	case HTTPStatus(407):
+		return fmt.Sprintf("for other credentials: ebb credentials set %[1]s --target proxy; then: ebb resume %[1]s", id)
+	}
+	return "once that is cleared: ebb resume " + id
 }
 
 // refuse is the error for a command that the state does not allow.

@@ -25,7 +25,8 @@ type setCredentialInput struct {
 type Secret struct {
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty" doc:"for bearer the token"`
-	Implicit bool   `json:"implicit,omitempty" doc:"the credentials of the logged-on user"`
+	EmptyPassword bool `json:"empty_password,omitempty" doc:"the password is empty, not forgotten"`
+	Implicit      bool `json:"implicit,omitempty" doc:"those of the job's owner, for ntlm, negotiate and any"`
 }
 
 // CredentialList are the pairs that are set.
@@ -40,11 +41,12 @@ type credentialsOutput struct {
 // credentials are write-only: the pairs can be listed, never the secrets.
 func (s *server) credentials(a huma.API) {
 	const path = "/v1/jobs/{id}/credentials"
-	set := withBody[Secret](a, op("set-credentials", http.MethodPut, path+"/{target}/{scheme}", "Set or replace one pair"), maxBody)
-	set.SkipValidateParams = true // the engine's refusal says more
+	set := withBody[Secret](a, op("set-credentials", http.MethodPut, path+"/{target}/{scheme}", "Set or replace one pair; for the job's owner only"), maxBody)
+	remove := op("remove-credentials", http.MethodDelete, path+"/{target}/{scheme}", "Forget one pair")
+	set.SkipValidateParams, remove.SkipValidateParams = true, true // the engine's refusal has the code of BITS
 	huma.Register(a, op("list-credentials", http.MethodGet, path, "Which pairs are set"), s.listCredentials)
 	huma.Register(a, set, s.setCredential)
-	huma.Register(a, op("remove-credentials", http.MethodDelete, path+"/{target}/{scheme}", "Forget one pair"), s.removeCredential)
+	huma.Register(a, remove, s.removeCredential)
 }
 
 func (s *server) listCredentials(ctx context.Context, in *JobInput) (*credentialsOutput, error) {
@@ -69,8 +71,9 @@ func (s *server) setCredential(ctx context.Context, in *setCredentialInput) (*cr
 	if err != nil {
 		return nil, err
 	}
-	snap, err := s.engine.SetCredential(ctx, id, job.Credential{
-		Target: in.Target, Scheme: in.Scheme, User: secret.User, Password: secret.Password, Implicit: secret.Implicit,
+	snap, err := s.engine.SetCredential(ctx, id, actor(ctx).ID, job.Credential{
+		Target: in.Target, Scheme: in.Scheme, User: secret.User, Password: secret.Password,
+		EmptyPassword: secret.EmptyPassword, Implicit: secret.Implicit,
 	})
 	if err != nil {
 		return nil, problem(err)

@@ -44,13 +44,14 @@ func (p *Problem) write(w http.ResponseWriter) {
 
 // statuses is the one table from codes to HTTP statuses. Any other code is 422.
 var statuses = map[job.Code]int{
-	job.NotFound:       http.StatusNotFound,
-	job.InvalidState:   http.StatusConflict,
-	job.Empty:          http.StatusConflict,
-	job.AccessDenied:   http.StatusForbidden,
-	job.NotImplemented: http.StatusNotImplemented,
-	job.FileExists:     http.StatusConflict,
-	job.DiskFull:       http.StatusInsufficientStorage,
+	job.NotFound:        http.StatusNotFound,
+	job.InvalidState:    http.StatusConflict,
+	job.Empty:           http.StatusConflict,
+	job.AccessDenied:    http.StatusForbidden,
+	job.BlockedByPolicy: http.StatusForbidden,
+	job.NotImplemented:  http.StatusNotImplemented,
+	job.FileExists:      http.StatusConflict,
+	job.DiskFull:        http.StatusInsufficientStorage,
 }
 
 // problem is err as it goes over the wire.

@@ -247,37 +247,6 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	s := newService(t)
-	path := "/v1/jobs/" + string(s.alice.do("POST", "/v1/jobs", `{}`).job().ID) + "/credentials"
-	const secret = `{"user": "u", "password": "` + password + `"}`
-	list := func(a answer) (pairs []job.CredentialRef) {
-		t.Helper()
-		var page struct{ Credentials []job.CredentialRef }
-		a.into(&page)
-		return page.Credentials
-	}
-	if got := list(s.alice.do("GET", path, "")); got == nil || len(got) != 0 {
-		t.Errorf("at first %v", got)
-	}
-	list(s.alice.do("PUT", path+"/server/basic", secret))
-	list(s.alice.do("PUT", path+"/proxy/any", secret))
-	list(s.alice.do("PUT", path+"/server/basic", secret)) // replaces
-	want := []job.CredentialRef{{Target: "proxy", Scheme: "any"}, {Target: "server", Scheme: "basic"}}
-	if diff := cmp.Diff(want, list(s.alice.do("GET", path, ""))); diff != "" {
-		t.Errorf("set (-want +got):\n%s", diff)
-	}
-	list(s.alice.do("DELETE", path+"/server/basic", ""))
-	list(s.alice.do("DELETE", path+"/server/digest", "")) // never set
-	if diff := cmp.Diff(want[:1], list(s.alice.do("GET", path, ""))); diff != "" {
-		t.Errorf("removed (-want +got):\n%s", diff)
-	}
-	s.alice.do("PUT", path+"/cookie/basic", secret).refused(http.StatusUnprocessableEntity, job.InvalidAuthTarget)
-	s.alice.do("PUT", path+"/server/rot13", secret).refused(http.StatusUnprocessableEntity, job.InvalidAuthScheme)
-	s.alice.do("PUT", path+"/server/ntlm", secret).refused(http.StatusNotImplemented, job.NotImplemented)
-}
-
 func TestStatusAndStop(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -319,6 +288,7 @@ func TestOthersJobsAreInvisible(t *testing.T) {
 		{"POST", "/v1/jobs/" + id + "/resume", ""},
 		{"POST", "/v1/jobs/" + id + "/suspend", ""},
 		{"POST", "/v1/jobs/" + id + "/complete", ""},
+		{"POST", "/v1/jobs/" + id + "/take-ownership", ""},
 		{"GET", "/v1/watch?id=" + id, ""},
 		{"POST", "/v1/jobs/" + id + "/cancel", ""},
 		{"DELETE", "/v1/jobs/" + id, ""},

@@ -116,7 +116,7 @@ var malformed = []struct {
 	// secrets
 	{`POST /v1/jobs {"credentials": [{"target": "moon", "scheme": "basic", "password": "SECRET"}]}`, "", 422, job.InvalidAuthTarget, "moon"},
 	{`POST /v1/jobs {"credentials": [{"target": "server", "scheme": "rot13", "password": "SECRET"}]}`, "", 422, job.InvalidAuthScheme, "rot13"},
-	{`POST /v1/jobs {"credentials": [{"target": "server", "scheme": "ntlm", "password": "SECRET"}]}`, "", 501, job.NotImplemented, "not supported yet"},
+	{`POST /v1/jobs {"credentials": [{"target": "server", "scheme": "ntlm", "password": "SECRET"}]}`, "", 422, job.InvalidArg, "need a user"},
 	{`POST /v1/jobs {"credentials": {"password": "SECRET"}}`, "", 400, job.InvalidArg, `"credentials"`},
 	{`POST /v1/jobs {"credentials": [{"pasword": "SECRET"}]}`, "", 400, job.InvalidArg, `no field "pasword"`},
 	{`POST /v1/jobs {"headers": [{"name": "X\r\nY", "value": "SECRET"}]}`, "", 422, job.InvalidArg, "header"},
@@ -126,8 +126,8 @@ var malformed = []struct {
 	{`PUT /v1/jobs/ID/credentials/server/basic {"passwd": "SECRET"}`, "", 400, job.InvalidArg, "no field"},
 	{`PUT /v1/jobs/ID/credentials/server/basic SECRET`, "", 400, job.InvalidArg, "JSON"},
 	{`PUT /v1/jobs/ID/credentials/moon/basic {}`, "", 422, job.InvalidAuthTarget, "moon"},
-	{`DELETE /v1/jobs/ID/credentials/server/rot13`, "", 422, job.InvalidArg, "scheme: expected"},
-	{`DELETE /v1/jobs/ID/credentials/moon/basic`, "", 422, job.InvalidArg, "target: expected"},
+	{`DELETE /v1/jobs/ID/credentials/server/rot13`, "", 422, job.InvalidAuthScheme, "rot13"},
+	{`DELETE /v1/jobs/ID/credentials/moon/basic`, "", 422, job.InvalidAuthTarget, "moon"},
 	// jobs that are not there, or not in the right state
 	{`GET /v1/jobs/00000000-0000-0000-0000-000000000000`, "", 404, job.NotFound, "no job"},
 	{`GET /v1/jobs/zzz`, "", 404, job.NotFound, "zzz"},

@@ -148,8 +148,8 @@ func finish(doc *huma.OpenAPI) {
 		}
 	}
 	for _, name := range []string{"Credential", "CredentialRef"} {
-		schemas[name].Properties["target"].Enum = []any{"server", "proxy"}
-		schemas[name].Properties["scheme"].Enum = []any{"basic", "digest", "ntlm", "negotiate", "passport", "bearer", "any"}
+		schemas[name].Properties["target"].Enum = anys(job.Targets())
+		schemas[name].Properties["scheme"].Enum = anys(job.Schemes())
 	}
 	for _, item := range doc.Paths {
 		for _, o := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
@@ -164,6 +164,14 @@ func finish(doc *huma.OpenAPI) {
 			}
 		}
 	}
+}
+
+func anys(names []string) []any {
+	out := make([]any, len(names))
+	for i, name := range names {
+		out[i] = name
+	}
+	return out
 }
 
 // plain drops the size of integers, which is another on other machines.

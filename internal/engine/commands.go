@@ -2,16 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"sort"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/ebb-transfer/ebb/internal/store"
-	"github.com/ebb-transfer/ebb/internal/transport"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -20,6 +15,13 @@ import (
 func (e *Engine) Create(ctx context.Context, owner string, spec job.Spec) (job.Snapshot, error) {
 	if spec.Type != job.Download {
 		return job.Snapshot{}, job.Invalid(job.NotImplemented, "uploads are not supported yet")
+	}
+	if err := e.forbidCleartext(spec.Network); err != nil {
+		return job.Snapshot{}, err
+	}
+	var err error
+	if spec.Credentials, err = checkCredentials(spec.Credentials); err != nil {
+		return job.Snapshot{}, err
 	}
 	id, sec := job.ID(uuid.NewString()), secretsOf(spec)
 	spec.Settings.Network.ClientCert = sec.clientCert != nil
@@ -111,16 +113,6 @@ func (e *Engine) checkFiles(j job.Job, files []job.FileSpec, sec secrets) error 
 // anywhere stands for the URL of a job that has no file yet.
 const anywhere = "https://ebb.invalid/"
 
-// checkSource refuses what the transport knows can never work.
-func (e *Engine) checkSource(url string, network job.Network, sec secrets) error {
-	if e.cfg.Check == nil {
-		return nil
-	}
-	return e.cfg.Check(transport.Source{
-		URL: url, Network: network, Headers: sec.headers, Credentials: sec.credentials, ClientCert: sec.clientCert,
-	})
-}
-
 func fileIDs(from, n int) []job.FileID {
 	out := make([]job.FileID, n)
 	for i := range out {
@@ -144,6 +136,11 @@ func (e *Engine) Configure(ctx context.Context, id job.ID, edit func(*job.Settin
 			return err
 		}
 		settings.Network.ClientCert = en.job.Network.ClientCert // follows the secret alone
+		if !en.job.Network.AllowCleartext {
+			if err := e.forbidCleartext(settings.Network); err != nil {
+				return err
+			}
+		}
 		if err := s.next(en, job.Set{Settings: settings}); err != nil {
 			return err
 		}
@@ -176,50 +173,6 @@ func (e *Engine) AddFiles(ctx context.Context, id job.ID, files []job.FileSpec) 
 	return e.change(ctx, id, func(s *session, en *entry) error {
 		before := en.job.Totals.Files
 		return s.next(en, job.AddFiles{Files: files}, fileIDs(before+1, len(files))...)
-	})
-}
-
-// SetCredential sets or replaces the credentials of one (target, scheme).
-func (e *Engine) SetCredential(ctx context.Context, id job.ID, c job.Credential) (job.Snapshot, error) {
-	snap, err := e.Job(ctx, id)
-	if err != nil {
-		return snap, err
-	}
-	if e.cfg.Check != nil {
-		src := transport.Source{URL: "https://localhost/", Network: snap.Network, Credentials: []job.Credential{c}}
-		if f, ok := snap.Files.Get(1); ok {
-			src.URL = f.URL // else they are checked before there is anything to send them to
-		}
-		if err := e.cfg.Check(src); err != nil {
-			return job.Snapshot{}, err
-		}
-	}
-	sealed, err := e.seal(id, secrets{credentials: []job.Credential{c}})
-	if err != nil {
-		return job.Snapshot{}, err
-	}
-	return e.changeCredentials(ctx, id, c.Ref(), sealed)
-}
-
-// RemoveCredential forgets the credentials of one (target, scheme). It is no error when there are
-// none.
-func (e *Engine) RemoveCredential(ctx context.Context, id job.ID, pair job.CredentialRef) (job.Snapshot, error) {
-	gone := store.Secret{Job: id, Name: secretCredential + pair.Target + "/" + pair.Scheme}
-	return e.changeCredentials(ctx, id, pair, []store.Secret{gone})
-}
-
-func (e *Engine) changeCredentials(ctx context.Context, id job.ID, pair job.CredentialRef, secrets []store.Secret) (job.Snapshot, error) {
-	return e.change(ctx, id, func(s *session, en *entry) error {
-		pairs := slices.DeleteFunc(slices.Clone(en.job.Credentials), func(p job.CredentialRef) bool { return p == pair })
-		if secrets[0].Sealed != nil {
-			pairs = append(pairs, pair)
-		}
-		if err := s.next(en, job.SetCredentials{Pairs: pairs}); err != nil {
-			return err
-		}
-		en.secrets = &jobSecrets{}
-		s.batch.secrets = append(s.batch.secrets, secrets...)
-		return nil
 	})
 }
 
@@ -268,161 +221,4 @@ func (e *Engine) Forget(ctx context.Context, id job.ID) error {
 		return struct{}{}, nil
 	})
 	return err
-}
-
-// Job returns a job, live or final; [store.ErrNotFound] when there is none.
-func (e *Engine) Job(ctx context.Context, id job.ID) (job.Snapshot, error) {
-	snap, err := ask(ctx, e, func(s *session) (job.Snapshot, error) {
-		if en, ok := s.jobs[id]; ok {
-			return s.snapshot(en), nil
-		}
-		return job.Snapshot{}, store.ErrNotFound
-	})
-	if !errors.Is(err, store.ErrNotFound) {
-		return snap, err
-	}
-	j, err := e.cfg.Store.Job(ctx, id)
-	return finalSnapshot(j), err
-}
-
-func finalSnapshot(j job.Job) job.Snapshot {
-	return job.Snapshot{Job: j, Transferred: j.Totals.Filled, Size: j.Totals.Total()}
-}
-
-// Files returns at most limit files of a job, beginning with from.
-func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit int) ([]job.FileSnapshot, error) {
-	type view struct {
-		files job.Files
-		live  map[job.FileID]job.FileSnapshot
-	}
-	v, err := ask(ctx, e, func(s *session) (view, error) {
-		en, ok := s.jobs[id]
-		if !ok {
-			return view{}, store.ErrNotFound
-		}
-		v := view{files: en.job.Files, live: map[job.FileID]job.FileSnapshot{}}
-		for fid := range en.runs {
-			f, _ := en.job.Files.Get(fid)
-			v.live[fid] = en.fileSnapshot(f)
-		}
-		return v, nil
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		var j job.Job
-		j, err = e.cfg.Store.Job(ctx, id)
-		v.files = j.Files
-	}
-	if err != nil {
-		return nil, err
-	}
-	out := make([]job.FileSnapshot, 0, min(limit, v.files.Len()))
-	for f := range v.files.From(from) {
-		if len(out) == limit {
-			break
-		}
-		snap, live := v.live[f.ID]
-		if !live {
-			snap = job.FileSnapshot{File: f, Transferred: f.Filled.Len()}
-		}
-		out = append(out, snap)
-	}
-	return out, nil
-}
-
-// List returns at most limit live jobs that accept lets through, in the order of submission, with a
-// Seq above after.
-func (e *Engine) List(ctx context.Context, after uint64, limit int, accept func(job.Job) bool) ([]job.Snapshot, error) {
-	return ask(ctx, e, func(s *session) ([]job.Snapshot, error) {
-		var out []job.Snapshot
-		from := sort.Search(len(s.order), func(i int) bool { return s.order[i].job.Seq > after })
-		for _, en := range s.order[from:] {
-			if len(out) == limit {
-				break
-			}
-			if s.jobs[en.job.ID] == en && accept(en.job) {
-				out = append(out, s.snapshot(en))
-			}
-		}
-		return out, nil
-	})
-}
-
-// History returns at most limit final jobs, newest first, with a Seq below before (0: from the
-// newest).
-func (e *Engine) History(ctx context.Context, before uint64, limit int) ([]job.Snapshot, error) {
-	jobs, err := e.cfg.Store.History(ctx, before, limit)
-	out := make([]job.Snapshot, len(jobs))
-	for i, j := range jobs {
-		out[i] = finalSnapshot(j)
-	}
-	return out, err
-}
-
-// Find returns the IDs of the live jobs, and of the newest final ones, that begin with
-// prefix: none, one, or at most two when it is ambiguous. A whole ID costs no search.
-func (e *Engine) Find(ctx context.Context, prefix string, accept func(job.Job) bool) ([]job.ID, error) {
-	prefix = strings.ToLower(prefix)
-	if len(prefix) == idLen {
-		return e.findWhole(ctx, job.ID(prefix), accept)
-	}
-	matches := func(j job.Job) bool { return strings.HasPrefix(string(j.ID), prefix) && accept(j) }
-	live, err := e.List(ctx, 0, 2, matches)
-	if err != nil {
-		return nil, err
-	}
-	var out []job.ID
-	for _, snap := range live {
-		out = append(out, snap.ID)
-	}
-	if len(out) == 2 {
-		return out, nil
-	}
-	final, err := e.cfg.Store.History(ctx, 0, findLen)
-	for _, j := range final {
-		if len(out) < 2 && matches(j) && !slices.Contains(out, j.ID) {
-			out = append(out, j.ID)
-		}
-	}
-	return out, err
-}
-
-const (
-	// findLen is how many final jobs a prefix is looked up in.
-	findLen = 10_000
-	// idLen is the length of a whole ID.
-	idLen = len("01234567-89ab-cdef-0123-456789abcdef")
-)
-
-func (e *Engine) findWhole(ctx context.Context, id job.ID, accept func(job.Job) bool) ([]job.ID, error) {
-	snap, err := e.Job(ctx, id)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case !accept(snap.Job):
-		return nil, nil
-	}
-	return []job.ID{id}, nil
-}
-
-// Notices returns at most limit notices of the outbox with an ID above after.
-func (e *Engine) Notices(ctx context.Context, after uint64, limit int) ([]store.Notice, error) {
-	return e.cfg.Store.Notices(ctx, after, limit)
-}
-
-// Busy reports whether anything runs, waits to run, or waits for a retry: whether a daemon that started by
-// itself must stay.
-func (e *Engine) Busy(ctx context.Context) (bool, error) {
-	return ask(ctx, e, func(s *session) (bool, error) {
-		if len(s.ready)+len(s.busy) > 0 {
-			return true, nil
-		}
-		for _, en := range s.jobs {
-			if en.job.State == job.TransientError || en.job.Intent != job.NoIntent {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
 }

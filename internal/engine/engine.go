@@ -6,7 +6,7 @@
 //
 // Files: mailbox.go is how everybody reaches the control goroutine, session.go its loop,
 // batch.go the fold and the commit, dispatch.go who runs next, worker.go and finish.go the bytes, settle.go
-// the final commands, commands.go and watch.go what callers see.
+// the final commands; commands.go, credentials.go, queries.go and watch.go what callers see.
 package engine
 
 import (
@@ -39,6 +39,8 @@ type Config struct {
 	Sealer     Sealer
 	// Check refuses a source that can never work, before anything is created; nil for none.
 	Check func(transport.Source) error
+	// ForbidCleartext keeps passwords off unencrypted connections to other machines, whatever a job allows itself.
+	ForbidCleartext bool
 	// Wants reports whether a job's command or webhook is to be called for a notice; nil for never.
 	Wants func(job.Job, job.Notice) bool
 	// Notified is called after each commit with notices. It must not block; nil for none.

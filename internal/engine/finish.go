@@ -129,6 +129,9 @@ func (s *session) stopped(w lastWord) {
 	if en.planned && en.job.Runnable() && (r.stopping || w.size < 0) {
 		s.plan.dirty = true
 	}
+	if len(en.runs) == 0 && !en.job.Runnable() {
+		en.secrets = &jobSecrets{} // not kept while the job waits, which may be for days
+	}
 	if len(en.runs) == 0 && en.effect != nil {
 		s.batch.effects = append(s.batch.effects, due{en, en.effect}) // once this word is durable
 	}

@@ -21,6 +21,10 @@ const (
 	SecretWebhook = "webhook"
 )
 
+func credentialName(pair job.CredentialRef) string {
+	return secretCredential + pair.Target + "/" + pair.Scheme
+}
+
 // secrets are what a job must know and nobody may read back.
 type secrets struct {
 	credentials []job.Credential
@@ -48,7 +52,7 @@ func (e *Engine) seal(id job.ID, sec secrets) ([]store.Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		plain[secretCredential+c.Target+"/"+c.Scheme] = b
+		plain[credentialName(c.Ref())] = b
 	}
 	if len(sec.headers) > 0 {
 		b, err := json.Marshal(sec.headers)
@@ -98,6 +102,7 @@ type jobSecrets struct {
 // source is the run's file with everything that is needed to reach it.
 func (js *jobSecrets) source(ctx context.Context, r *run) (transport.Source, error) {
 	src := transport.Source{URL: r.file.URL, Network: r.job.Network, Try: fmt.Sprintf("%s/%d", r.job.ID, r.job.ErrorCount)}
+	src.Network.AllowCleartext = src.Network.AllowCleartext && !r.session.cfg.ForbidCleartext
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if !js.loaded {
@@ -119,7 +124,7 @@ func (e *Engine) open(ctx context.Context, j job.Job) (secrets, error) {
 	var sec secrets
 	for _, pair := range j.Credentials {
 		var c job.Credential
-		if err := e.openJSON(ctx, j.ID, secretCredential+pair.Target+"/"+pair.Scheme, &c); err != nil {
+		if err := e.openJSON(ctx, j.ID, credentialName(pair), &c); err != nil {
 			return sec, err
 		}
 		sec.credentials = append(sec.credentials, c)

@@ -105,6 +105,14 @@ func (en *entry) fileSnapshot(f job.File) job.FileSnapshot {
 
 // waits says why the job does not move.
 func (s *session) waits(en *entry, state job.State) string {
+	why := s.waitsFor(en, state)
+	if why != "" && en.job.NeedsCredentials {
+		why = "it needs credentials: ownership changed; " + why
+	}
+	return why
+}
+
+func (s *session) waitsFor(en *entry, state job.State) string {
 	j := en.job
 	switch {
 	case state.Final() || state == job.Transferring || state == job.Connecting:
@@ -123,8 +131,10 @@ func (s *session) waits(en *entry, state job.State) string {
 		return "all its files are here; complete it to give them their names"
 	case j.State == job.TransientError:
 		return fmt.Sprintf("it is tried again at %s: %s", j.RetryAt.Local().Format(time.TimeOnly), j.Error.Error())
+	case j.State == job.InError && s.cfg.ForbidCleartext && j.Network.AllowCleartext:
+		return fmt.Sprintf("%s (the job may send passwords in the clear, but the administrator forbids it; %s)", j.Error.Error(), j.Remedy())
 	case j.State == job.InError:
-		return j.Error.Error() + " (resume it once that is cleared)"
+		return fmt.Sprintf("%s (%s)", j.Error.Error(), j.Remedy())
 	}
 	return s.waitsForSlot(en)
 }
