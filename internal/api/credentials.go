@@ -23,10 +23,10 @@ type setCredentialInput struct {
 
 // Secret is what is set for a pair.
 type Secret struct {
-	User     string `json:"user,omitempty"`
-	Password string `json:"password,omitempty" doc:"for bearer the token"`
-	EmptyPassword bool `json:"empty_password,omitempty" doc:"the password is empty, not forgotten"`
-	Implicit      bool `json:"implicit,omitempty" doc:"those of the job's owner, for ntlm, negotiate and any"`
+	User          string `json:"user,omitempty"`
+	Password      string `json:"password,omitempty" doc:"for bearer the token"`
+	EmptyPassword bool   `json:"empty_password,omitempty" doc:"the password is empty, not forgotten"`
+	Implicit      bool   `json:"implicit,omitempty" doc:"those of the job's owner, for ntlm, negotiate and any"`
 }
 
 // CredentialList are the pairs that are set.
