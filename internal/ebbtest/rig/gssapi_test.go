@@ -23,6 +23,11 @@ type clients struct {
 	spnego, spnegoWrong    client // NTLM by --negotiate
 }
 
+// with returns a client with the password of u for a scheme.
+func (c clients) with(scheme string, u User) client {
+	return client{scheme + ", " + u.Name + ", " + u.Password, c.none.env, login(scheme, u)}
+}
+
 func newClients(t *testing.T, realm *Realm) clients {
 	t.Helper()
 	accounts := func(password string) []string {
@@ -31,15 +36,16 @@ func newClients(t *testing.T, realm *Realm) clients {
 		return []string{"KRB5_CONFIG=" + realm.ConfigFile, "NTLM_USER_FILE=" + file}
 	}
 	none, negotiate := []string{"KRB5_CONFIG=" + realm.ConfigFile}, []string{"--negotiate", "-u", ":"}
-	return clients{
+	c := clients{
 		none:        client{"no credentials", none, nil},
 		noTicket:    client{"no ticket", none, negotiate},
 		ticket:      client{"ticket", append(none, "KRB5CCNAME="+realm.CCache(t, Alice, time.Hour)), negotiate},
-		ntlm:        client{"NTLM", none, login("ntlm", inDomain(NTLMAlice))},
-		ntlmWrong:   client{"NTLM, wrong password", none, login("ntlm", inDomain(User{NTLMAlice.Name, "nope"}))},
 		spnego:      client{"NTLM in SPNEGO", accounts(NTLMAlice.Password), negotiate},
 		spnegoWrong: client{"NTLM in SPNEGO, wrong password", accounts("nope"), negotiate},
 	}
+	c.ntlm = c.with("ntlm", inDomain(NTLMAlice))
+	c.ntlmWrong = c.with("ntlm", inDomain(User{NTLMAlice.Name, "nope"}))
+	return c
 }
 
 func inDomain(u User) User { return User{NTLMDomain + `\` + u.Name, u.Password} }
@@ -68,9 +74,9 @@ func TestApacheGSSAPI(t *testing.T) {
 	files, content := sample(t, 300_000)
 	realm := KDC(t)
 	s, as := ApacheGSSAPI(t, files, realm), newClients(t, realm)
-	basic := func(u User) client { return client{"Basic, " + u.Name, as.none.env, login("basic", u)} }
-	bob := client{"NTLM, bob", as.none.env, login("ntlm", inDomain(Bob))}
-	stranger := client{"NTLM, unknown", as.none.env, login("ntlm", inDomain(User{"mallory", NTLMAlice.Password}))}
+	basic := func(u User) client { return as.with("basic", u) }
+	bob := as.with("ntlm", inDomain(Bob))
+	stranger := as.with("ntlm", inDomain(User{"mallory", NTLMAlice.Password}))
 	paths := []struct {
 		path    string
 		in, out []client

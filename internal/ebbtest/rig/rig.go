@@ -63,16 +63,6 @@ func Named(address string) string {
 	return strings.Replace(address, "127.0.0.1", "localhost", 1)
 }
 
-// A Proxy is a running proxy. Its fields are the addresses that differ in what
-// they ask for.
-type Proxy struct {
-	*process
-
-	Open   string // asks for nothing
-	Basic  string
-	Digest string
-}
-
 // webConfig is what the configuration templates of the web servers may use.
 type webConfig struct {
 	Dir, Files         string

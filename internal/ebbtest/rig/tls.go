@@ -15,7 +15,7 @@ import (
 )
 
 // writeCertificates makes a certificate authority and a certificate for
-// localhost, 127.0.0.1 and ::1. It writes ca.pem, server.pem and server.key into
+// localhost, web.ebb.test, 127.0.0.1 and ::1. It writes ca.pem, server.pem and server.key into
 // dir and returns a pool with the authority's certificate.
 func writeCertificates(t testing.TB, dir string) *x509.CertPool {
 	t.Helper()
@@ -27,7 +27,7 @@ func writeCertificates(t testing.TB, dir string) *x509.CertPool {
 	server := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames: []string{"localhost", "web.ebb.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	caKey, serverKey := newKey(t), newKey(t)

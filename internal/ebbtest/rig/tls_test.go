@@ -26,7 +26,7 @@ func TestRootsVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "[::1]": true, "example.com": false} {
+	for name, want := range map[string]bool{"localhost": true, "web.ebb.test": true, "127.0.0.1": true, "[::1]": true, "example.com": false} {
 		_, err := server.Verify(x509.VerifyOptions{Roots: roots, DNSName: name})
 		if got := err == nil; got != want {
 			t.Errorf("certificate for %s is valid = %v, want %v: %v", name, got, want, err)
