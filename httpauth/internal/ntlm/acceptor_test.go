@@ -88,8 +88,12 @@ func readAuthenticate(t testing.TB, b []byte) authenticate {
 		}
 		return string(utf16.Decode(units))
 	}
+	flags := binary.LittleEndian.Uint32(b[60:])
+	if negotiated := flags&(1<<25) != 0; negotiated != (b[71] == 15) || !negotiated && !bytes.Equal(b[64:72], make([]byte, 8)) {
+		t.Errorf("VERSION %x with flags %08x", b[64:72], flags)
+	}
 	return authenticate{
-		flags: binary.LittleEndian.Uint32(b[60:]), domain: text(28), user: text(36), workstation: text(44),
+		flags: flags, domain: text(28), user: text(36), workstation: text(44),
 		lm: field(12), nt: field(20), sessionKey: field(52),
 	}
 }
@@ -172,13 +176,19 @@ func (a *acceptor) sentPairs() map[uint16][]byte {
 
 // signature is the server's GSS_GetMIC of its first message.
 func (a *acceptor) signature(message []byte, direction string) []byte {
-	sum := func(magic string) []byte {
-		s := md5.Sum(append(bytes.Clone(a.exported), magic...))
+	sum := func(key []byte, magic string) []byte {
+		s := md5.Sum(append(bytes.Clone(key), "session key to "+direction+magic...))
 		return s[:]
 	}
-	check := mac(sum("session key to "+direction+" signing key magic constant\x00"), make([]byte, 4), message)[:8]
-	if a.sent.flags&(1<<30) != 0 {
-		c, _ := rc4.NewCipher(sum("session key to " + direction + " sealing key magic constant\x00"))
+	check := mac(sum(a.exported, " signing key magic constant\x00"), make([]byte, 4), message)[:8]
+	if flags := a.sent.flags; flags&(1<<30) != 0 {
+		size := 5
+		if flags&(1<<29) != 0 {
+			size = 16
+		} else if flags&(1<<31) != 0 {
+			size = 7
+		}
+		c, _ := rc4.NewCipher(sum(a.exported[:size], " sealing key magic constant\x00"))
 		c.XORKeyStream(check, check)
 	}
 	return bytes.Join([][]byte{{1, 0, 0, 0}, check, {0, 0, 0, 0}}, nil)

@@ -145,6 +145,8 @@ func TestSignatures(t *testing.T) {
 	}{
 		{"with key exchange", windowsFlags},
 		{"without key exchange", windowsFlags &^ flagKeyExchange},
+		{"56 bits", windowsFlags &^ flag128},
+		{"40 bits", windowsFlags &^ (flag128 | flag56)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -126,7 +126,7 @@ func ParseResponse(b []byte) (Response, error) {
 		return Response{}, errors.New("spnego: the server's token cannot be read")
 	}
 	// Windows 2000 repeated its token in place of the MIC.
-	if r.MechListMIC != nil && string(r.MechListMIC) == string(r.Token) {
+	if string(r.MechListMIC) == string(r.Token) {
 		r.MechListMIC = nil
 	}
 	return r, nil

@@ -151,6 +151,7 @@ func TestRefusedResponses(t *testing.T) {
 		{"trailing byte in the choice", "a1 08 30 05 a0 03 0a 01 00 00", "cannot be read"},
 		{"trailing byte in the sequence", "a1 08 30 06 a0 03 0a 01 00 00", "cannot be read"},
 		{"trailing byte in the state", "a1 08 30 06 a0 04 0a 01 00 00", "cannot be read"},
+		{"trailing byte in the mechanism", "a1 08 30 06 a1 04 06 01 2a 00", "cannot be read"},
 		{"trailing byte in the token", "a1 08 30 06 a2 04 04 01 00 00", "cannot be read"},
 		{"state 4", "a1 07 30 05 a0 03 0a 01 04", "cannot be read"},
 		{"state -1", "a1 07 30 05 a0 03 0a 01 ff", "cannot be read"},
@@ -187,6 +188,7 @@ func TestMarshal(t *testing.T) {
 		want string
 	}{
 		{"token", spnego.Response{Token: []byte{1, 2}}, "a1 08 30 06 a2 04 04 02 01 02"},
+		{"empty token", spnego.Response{Token: []byte{}}, "a1 06 30 04 a2 02 04 00"},
 		{"token and MIC", spnego.Response{Token: []byte{1}, MechListMIC: []byte{2}}, "a1 0c 30 0a a2 03 04 01 01 a3 03 04 01 02"},
 		{"MIC alone", spnego.Response{MechListMIC: []byte{2}}, "a1 07 30 05 a3 03 04 01 02"},
 	} {
