@@ -214,7 +214,7 @@ type negTokenResp struct {
 // TestAgainstEncodingASN1 compares with the codec of the standard library, both ways.
 func TestAgainstEncodingASN1(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{1, 100, 127, 128, 255, 256, 4096, 70000} {
+	for _, size := range []int{1, 127, 128, 255, 256, 4096} {
 		token := []byte(strings.Repeat("t", size))
 		mechs := []spnego.OID{spnego.Kerberos, spnego.NTLM}
 		var outer, choice asn1.RawValue
