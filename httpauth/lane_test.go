@@ -281,3 +281,42 @@ func knockOnce(t *testing.T, tr *Transport, url string) {
 		t.Errorf("%d %v: %v", resp.StatusCode, err, Failure(resp, nil))
 	}
 }
+
+// TestOpeningIsNotTheRequest: a server that lets the opening of a conversation through, though nothing but the
+// headers came, still gets the body.
+func TestOpeningIsNotTheRequest(t *testing.T) {
+	t.Parallel()
+	var bodies []string // of the requests that were let through
+	asks := true
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case asks && strings.HasPrefix(r.Header.Get("Authorization"), "NTLM "):
+			asks = false // from now on
+			fallthrough
+		case !asks:
+			bodies = append(bodies, string(body))
+			return
+		}
+		w.Header().Set("WWW-Authenticate", "NTLM")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(srv.Close)
+	tr, err := New(Config{Credentials: []Credentials{{Scheme: NTLM, Origin: srv.URL, User: "alice", Password: "wonderland"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.CloseIdleConnections)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, srv.URL, strings.NewReader("the content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if len(bodies) != 2 || bodies[0] != "" || bodies[1] != "the content" {
+		t.Errorf("%d, bodies %q; want none with the opening, then the content", resp.StatusCode, bodies)
+	}
+}

@@ -90,7 +90,8 @@ func (a *ntlmAnswer) judge(Challenge) (verdict, error) {
 	return wrong, nil
 }
 
+// confirm: even a message that only opens may be enough, where nobody asks for more.
 func (a *ntlmAnswer) confirm(*http.Response, fields) error {
-	a.session.open = !a.opens
+	a.session.client, a.session.open = nil, true
 	return nil
 }
