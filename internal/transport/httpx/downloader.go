@@ -20,12 +20,15 @@ import (
 type Config struct {
 	// UserAgent is sent unless a header of the source replaces it, such as "ebb/1.2.3".
 	UserAgent string
+	// PassportNexus is the URL of the server that tells where Passport's login server is; "" is Microsoft's.
+	PassportNexus string
 }
 
 // Downloader is a transport.Downloader for http and https. It is safe for concurrent use. Connections are
 // kept and shared by all sources with the same network settings and credentials.
 type Downloader struct {
 	userAgent string
+	nexus     string
 	proxies   func(*url.URL) (*url.URL, error) // those of the environment
 	clients   pool
 }
@@ -34,7 +37,7 @@ var _ transport.Downloader = (*Downloader)(nil)
 
 // New returns a Downloader. It reads the proxies of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) now.
 func New(cfg Config) *Downloader {
-	return &Downloader{userAgent: cfg.UserAgent, proxies: httpproxy.FromEnvironment().ProxyFunc()}
+	return &Downloader{userAgent: cfg.UserAgent, nexus: cfg.PassportNexus, proxies: httpproxy.FromEnvironment().ProxyFunc()}
 }
 
 // Close closes the connections that serve no body now and forgets all credentials.

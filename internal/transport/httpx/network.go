@@ -43,7 +43,7 @@ func (d *Downloader) settings(src transport.Source, u *url.URL) (httpauth.Config
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout(n)}
 	return httpauth.Config{
-		Credentials: credentials, AllowCleartext: n.AllowCleartext, Kerberos: realm, Dial: dialer.DialContext, TLS: config,
+		Credentials: credentials, AllowCleartext: n.AllowCleartext, Kerberos: realm, PassportNexus: d.nexus, Dial: dialer.DialContext, TLS: config,
 		Proxy:               func(r *http.Request) (*url.URL, error) { return withoutUser(proxy(r.URL)) },
 		TLSHandshakeTimeout: connectTimeout(n), ResponseHeaderTimeout: stallTimeout(n), IdleConnTimeout: idleConnTimeout,
 		MaxIdleConnsPerHost: maxIdleConnsPerHost, MaxResponseHeaderBytes: maxHeaderBytes,
