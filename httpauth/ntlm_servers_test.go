@@ -5,8 +5,12 @@ package httpauth_test
 import (
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ebb-transfer/ebb/httpauth"
 	"github.com/ebb-transfer/ebb/internal/ebbtest/rig"
@@ -81,4 +85,48 @@ func TestRealAffinity(t *testing.T) {
 		t.Errorf("%d requests for %d answers by %d connections, want at most %d", len(log), whole, len(ports), most)
 	}
 	t.Logf("%d requests for %d answers by %d connections", len(log), whole, len(ports))
+}
+
+// TestRealParallel: 64 files at once, by NTLM and by Digest with a nonce that has just run out. None fails, and no
+// connection costs more than one round trip besides those of its files.
+func TestRealParallel(t *testing.T) {
+	const at = 64
+	files, _ := realFiles(t)
+	content := strings.Repeat("small ", 100) // all are there before the next nonce runs out
+	if err := os.WriteFile(filepath.Join(string(files), "small.txt"), []byte(content), 0o644); err != nil { //nolint:gosec // the server is another user
+		t.Fatal(err)
+	}
+	apache := rig.ApacheGSSAPI(t, files, rig.KDC(t))
+	for _, tt := range []struct {
+		scheme httpauth.Scheme
+		user   rig.User
+		path   string
+	}{{httpauth.NTLM, rig.NTLMAlice, "/ntlm/"}, {httpauth.Digest, rig.Alice, "/digest-stale/"}} {
+		address := apache.URL(tt.path + "small.txt")
+		tr := mustNew(t, httpauth.Config{MaxIdleConnsPerHost: at, Credentials: []httpauth.Credentials{
+			{Scheme: tt.scheme, Origin: originOf(t, address), User: tt.user.Name, Password: tt.user.Password},
+		}})
+		fetch := func() {
+			if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != content || err != nil {
+				t.Errorf("%s: %d, %d bytes, %v", tt.scheme, status, len(got), err)
+			}
+		}
+		fetch()
+		<-time.After(2100 * time.Millisecond) // the life of a nonce of /digest-stale/
+		before := len(apache.AwaitLog(2))
+		var all sync.WaitGroup
+		for range at {
+			all.Go(fetch)
+		}
+		all.Wait()
+		log := apache.AwaitLog(before + at)[before:]
+		ports := map[int]bool{}
+		for _, r := range log {
+			ports[r.Port] = true
+		}
+		if len(log) > at+len(ports) {
+			t.Errorf("%s: %d requests for %d files by %d connections", tt.scheme, len(log), at, len(ports))
+		}
+		t.Logf("%s: %d requests for %d files by %d connections", tt.scheme, len(log), at, len(ports))
+	}
 }
