@@ -251,7 +251,7 @@ func (x *exchange) first(ctx context.Context, m message, usable []choice) error 
 			return nil
 		}
 		x.release()
-		if errors.Is(err, ErrRefused) {
+		if errors.Is(err, ErrRefused) || errors.Is(err, errSent) {
 			return err
 		}
 		why = also(why, fmt.Errorf("%s: %w", c.name, err))

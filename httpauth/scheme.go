@@ -37,8 +37,8 @@ type traits struct {
 // all requests to the space share it, so it is safe for concurrent use.
 type session interface {
 	// answer returns what to send with m: to challenge c or, if c is nil, ahead of one. It returns nil
-	// when there is nothing to send ahead. An error means that no secret was sent, but for ErrRefused: then
-	// a third party that vouches for us (a KDC, a login server) has refused it.
+	// when there is nothing to send ahead. An error means that no secret was sent, but for ErrRefused and errSent:
+	// then a third party that vouches for us (a KDC, a login server) has refused it, or has not said.
 	answer(ctx context.Context, m message, c *Challenge) (answer, error)
 }
 
