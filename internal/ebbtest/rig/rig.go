@@ -101,7 +101,7 @@ func web(t testing.TB, w site) *Server {
 	}
 	writeConfig(t, dir, w.conf, config)
 	own(t, dir)
-	s.process = launch(t, w.program, dir, append([]string{bin}, w.args...), ports, env...)
+	s.process = launch(t, filepath.Base(w.program), dir, append([]string{bin}, w.args...), ports, env...)
 	return s
 }
 
