@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/digest"
 )
 
 // secured is an https server whose requests must not have anything of the proxy's in them.
@@ -61,8 +62,8 @@ func TestProxyLegsShareAConnection(t *testing.T) {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("hangsUp=%v/secure=%v", hangsUp, secure), func(t *testing.T) {
 				t.Parallel()
-				s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", proxy: true, algorithm: "SHA-256"}
-				p := &testProxy{t: t, auth: s.serve, hangsUp: hangsUp}
+				s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Proxy: true, Algorithm: "SHA-256"})
+				p := &testProxy{t: t, auth: s.Admit, hangsUp: hangsUp}
 				proxy := p.start(secure)
 				tr := mustNew(t, httpauth.Config{
 					Credentials: []httpauth.Credentials{digestFor(httpauth.Proxy, proxy.URL)}, Proxy: through(proxy), TLS: insecure,
@@ -128,13 +129,13 @@ func TestProxyHangsUpWithoutAWord(t *testing.T) {
 func TestProxyAndServerBothAsk(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
-		atServer := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", algorithm: "SHA-256", uses: 2}
-		atProxy := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", algorithm: "MD5", proxy: true, uses: 3}
-		srv := serve(t, atServer)
+		atServer := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Algorithm: "SHA-256", Uses: 2})
+		atProxy := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Algorithm: "MD5", Proxy: true, Uses: 3})
+		srv := serve(t, atServer.Protect(contentHandler))
 		if secure {
-			srv = serveTLS(t, atServer)
+			srv = serveTLS(t, atServer.Protect(contentHandler))
 		}
-		proxy := (&testProxy{t: t, auth: atProxy.serve}).start(false)
+		proxy := (&testProxy{t: t, auth: atProxy.Admit}).start(false)
 		tr := mustNew(t, httpauth.Config{
 			Credentials: []httpauth.Credentials{digestFor(httpauth.Proxy, proxy.URL), digestFor(httpauth.Server, srv.URL)},
 			Proxy:       through(proxy), TLS: insecure,
@@ -142,8 +143,8 @@ func TestProxyAndServerBothAsk(t *testing.T) {
 		for range 6 {
 			wantContent(t, tr, "POST", srv.URL+"/a?b", "body")
 		}
-		if atServer.refusals+atProxy.refusals != 0 || atProxy.naked != 1 || atServer.naked != 1 {
-			t.Errorf("secure=%v: refusals %d, %d; without credentials %d, %d", secure, atServer.refusals, atProxy.refusals, atServer.naked, atProxy.naked)
+		if server, proxy := atServer.Counts(), atProxy.Counts(); server.Refusals+proxy.Refusals != 0 || proxy.Naked != 1 || server.Naked != 1 {
+			t.Errorf("secure=%v: server %+v, proxy %+v", secure, server, proxy)
 		}
 	}
 }

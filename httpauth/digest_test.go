@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/digest"
 )
 
 // insecure trusts the certificates of httptest.
@@ -82,12 +83,12 @@ func TestDigestMatrix(t *testing.T) {
 			for _, user := range []string{"alice", `a"b\c`, "J\u00e4s\u00f8n Doe", "hashed"} {
 				t.Run(fmt.Sprintf("%s/%s/%s", algorithm, qop, user), func(t *testing.T) {
 					t.Parallel()
-					s := strictDigest{
-						t: t, user: user, password: "p\u00e4ss:w\"ord", algorithm: algorithm, qop: qop,
-						userhash: user == "hashed", charset: true,
+					o := digest.Options{
+						User: user, Password: "p\u00e4ss:w\"ord", Algorithm: algorithm, QOP: qop,
+						Userhash: user == "hashed", Charset: true, Signed: strictContent,
 					}
 					for _, way := range []string{"server", "forward", "connect"} {
-						t.Run(way, func(t *testing.T) { runDigest(t, &s, way) })
+						t.Run(way, func(t *testing.T) { runDigest(t, o, way) })
 					}
 				})
 			}
@@ -95,27 +96,26 @@ func TestDigestMatrix(t *testing.T) {
 	}
 }
 
-func runDigest(t *testing.T, template *strictDigest, way string) {
-	s := &strictDigest{
-		t: t, user: template.user, password: template.password, algorithm: template.algorithm, qop: template.qop,
-		userhash: template.userhash, charset: template.charset, proxy: way != "server",
+func runDigest(t *testing.T, o digest.Options, way string) {
+	o.Proxy = way != "server"
+	if way == "connect" {
+		o.Signed = ""
 	}
-	c := httpauth.Credentials{Scheme: httpauth.Digest, User: s.user, Password: s.password}
+	s := digest.New(t, o)
+	c := httpauth.Credentials{Scheme: httpauth.Digest, User: o.User, Password: o.Password}
 	cfg := httpauth.Config{TLS: insecure}
 	var url string
-	plain := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strictContent) })
 	switch way {
 	case "server":
-		url = serve(t, s).URL
-		c.Origin, s.signed = url, strictContent
+		url = serve(t, s.Protect(contentHandler)).URL
+		c.Origin = url
 	case "forward":
-		s.signed = strictContent
-		url = serve(t, plain).URL
+		url = serve(t, contentHandler).URL
 	case "connect":
-		url = serveTLS(t, plain).URL
+		url = serveTLS(t, contentHandler).URL
 	}
-	if s.proxy {
-		proxy := (&testProxy{t: t, auth: s.serve}).start(false)
+	if o.Proxy {
+		proxy := (&testProxy{t: t, auth: s.Admit}).start(false)
 		c.Target, c.Origin, cfg.Proxy = httpauth.Proxy, proxy.URL, through(proxy)
 	}
 	cfg.Credentials = []httpauth.Credentials{c}
@@ -127,22 +127,22 @@ func runDigest(t *testing.T, template *strictDigest, way string) {
 	if way == "connect" {
 		wantAttempts = 1 // one tunnel serves all
 	}
-	if attempts, refusals, naked := s.counts(); attempts != wantAttempts || refusals != 0 || naked != wantNaked {
-		t.Errorf("%d attempts, %d refusals, %d without credentials; want %d, 0, %d", attempts, refusals, naked, wantAttempts, wantNaked)
+	if got, want := s.Counts(), (digest.Counts{Attempts: wantAttempts, Naked: wantNaked}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
 func TestDigestStale(t *testing.T) {
 	t.Parallel()
 	for _, forgets := range []bool{false, true} {
-		s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", uses: 2, forgets: forgets}
-		srv := serve(t, s)
+		s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Uses: 2, Forgets: forgets})
+		srv := serve(t, s.Protect(contentHandler))
 		tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}})
 		for range 7 {
 			wantContent(t, tr, "GET", srv.URL, "")
 		}
-		if attempts, refusals, naked := s.counts(); refusals != 0 || naked != 1 || attempts != 10 {
-			t.Errorf("forgets=%v: %d attempts, %d refusals, %d naked; want 10, 0, 1", forgets, attempts, refusals, naked)
+		if got, want := s.Counts(), (digest.Counts{Attempts: 10, Naked: 1, Stale: 3}); got != want {
+			t.Errorf("forgets=%v: %+v, want %+v", forgets, got, want)
 		}
 	}
 }
@@ -150,14 +150,14 @@ func TestDigestStale(t *testing.T) {
 func TestDigestNextNonce(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []string{"MD5", "SHA-256-sess"} {
-		s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", algorithm: algorithm, uses: 1, nextnonce: true}
-		srv := serve(t, s)
+		s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Algorithm: algorithm, Uses: 1, NextNonce: true})
+		srv := serve(t, s.Protect(contentHandler))
 		tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}})
 		for range 5 {
 			wantContent(t, tr, "GET", srv.URL, "")
 		}
-		if attempts, refusals, naked := s.counts(); attempts != 5 || refusals != 0 || naked != 1 || s.stale != 0 {
-			t.Errorf("%s: %d attempts, %d refusals, %d naked, %d stale; want 5, 0, 1, 0", algorithm, attempts, refusals, naked, s.stale)
+		if got, want := s.Counts(), (digest.Counts{Attempts: 5, Naked: 1}); got != want {
+			t.Errorf("%s: %+v, want %+v", algorithm, got, want)
 		}
 	}
 }
@@ -186,12 +186,12 @@ func TestDigestFalseProof(t *testing.T) {
 	for _, qop := range []string{"auth", "auth-int"} {
 		for _, lie := range []string{"rspauth", "cnonce"} {
 			for _, proxy := range []bool{false, true} {
-				s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: qop, lie: lie, proxy: proxy, signed: strictContent}
+				s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: qop, Lie: lie, Proxy: proxy, Signed: strictContent})
 				cfg := httpauth.Config{}
-				srv := serve(t, s)
+				srv := serve(t, s.Protect(contentHandler))
 				url := srv.URL
 				if proxy {
-					p := (&testProxy{t: t, auth: s.serve}).start(false)
+					p := (&testProxy{t: t, auth: s.Admit}).start(false)
 					cfg.Proxy = through(p)
 					cfg.Credentials = []httpauth.Credentials{digestFor(httpauth.Proxy, p.URL)}
 					url = serve(t, http.NotFoundHandler()).URL
@@ -209,14 +209,14 @@ func TestDigestFalseProof(t *testing.T) {
 
 func TestDigestDomainLimitsWhatIsSentAhead(t *testing.T) {
 	t.Parallel()
-	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", domain: "/in https://elsewhere.example/"}
-	srv := serve(t, s)
+	s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Domain: "/in https://elsewhere.example/"})
+	srv := serve(t, s.Protect(contentHandler))
 	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}})
 	for _, path := range []string{"/in/a", "/in/b", "/out", "/in/c"} {
 		wantContent(t, tr, "GET", srv.URL+path, "")
 	}
-	if attempts, _, naked := s.counts(); attempts != 4 || naked != 2 {
-		t.Errorf("%d attempts, %d without credentials; want 4, 2", attempts, naked)
+	if got, want := s.Counts(), (digest.Counts{Attempts: 4, Naked: 2}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
@@ -224,15 +224,15 @@ func TestDigestParallel(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"server", "forward"} {
 		for _, algorithm := range []string{"MD5", "SHA-256-sess"} {
-			s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", algorithm: algorithm, uses: 20, nextnonce: true, proxy: way != "server"}
-			plain := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strictContent) }))
+			s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Algorithm: algorithm, Uses: 20, NextNonce: true, Proxy: way != "server"})
+			plain := serve(t, contentHandler)
 			cfg := httpauth.Config{MaxIdleConnsPerHost: 16}
 			url := plain.URL
-			if s.proxy {
-				p := (&testProxy{t: t, auth: s.serve}).start(false)
+			if way != "server" {
+				p := (&testProxy{t: t, auth: s.Admit}).start(false)
 				cfg.Proxy, cfg.Credentials = through(p), []httpauth.Credentials{digestFor(httpauth.Proxy, p.URL)}
 			} else {
-				url = serve(t, s).URL
+				url = serve(t, s.Protect(contentHandler)).URL
 				cfg.Credentials = []httpauth.Credentials{digestFor(httpauth.Server, url)}
 			}
 			tr := mustNew(t, cfg)
@@ -245,8 +245,8 @@ func TestDigestParallel(t *testing.T) {
 				})
 			}
 			workers.Wait()
-			if attempts, refusals, _ := s.counts(); refusals != 0 || attempts > 400 {
-				t.Errorf("%s %s: %d attempts for 320 requests, %d refusals", way, algorithm, attempts, refusals)
+			if got := s.Counts(); got.Refusals != 0 || got.Attempts > 400 {
+				t.Errorf("%s %s, 320 requests: %+v", way, algorithm, got)
 			}
 		}
 	}
@@ -255,8 +255,8 @@ func TestDigestParallel(t *testing.T) {
 // TestDigestNonceForOneUse: a nonce that a request has been given is its own until it has served.
 func TestDigestNonceForOneUse(t *testing.T) {
 	t.Parallel()
-	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", uses: 1}
-	srv := serve(t, s)
+	s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Uses: 1})
+	srv := serve(t, s.Protect(contentHandler))
 	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}, MaxIdleConnsPerHost: 16})
 	var workers sync.WaitGroup
 	for range 16 {
@@ -267,8 +267,8 @@ func TestDigestNonceForOneUse(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	if attempts, refusals, _ := s.counts(); refusals != 0 || attempts > 2*320 {
-		t.Errorf("%d attempts for 320 requests, %d refusals", attempts, refusals)
+	if got := s.Counts(); got.Refusals != 0 || got.Attempts > 2*320 {
+		t.Errorf("320 requests: %+v", got)
 	}
 }
 

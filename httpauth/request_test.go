@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/digest"
 )
 
 func TestRequestBody(t *testing.T) {
@@ -72,8 +73,8 @@ func TestRequestIsLeftAlone(t *testing.T) {
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int32
-	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth", uses: 1}
-	srv := httptest.NewUnstartedServer(s)
+	s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Uses: 1})
+	srv := httptest.NewUnstartedServer(s.Protect(contentHandler))
 	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			conns.Add(1)

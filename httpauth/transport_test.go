@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/digest"
 )
 
 const secret = "s3cret-and-nothing-else"
@@ -66,17 +67,17 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	var attempts atomic.Int32
 	basic := serve(t, basicServer("another", &attempts))
-	digest := &strictDigest{t: t, user: "alice", password: "another", qop: "auth"}
+	strict := digest.New(t, digest.Options{User: "alice", Password: "another", QOP: "auth"})
 	for _, tt := range []struct {
 		url   string
 		c     httpauth.Credentials
 		count func() int
 	}{
 		{basic.URL, basicFor(basic.URL), func() int { return int(attempts.Load()) }},
-		{"", digestFor(httpauth.Server, ""), func() int { return digest.attempts }},
+		{"", digestFor(httpauth.Server, ""), func() int { return strict.Counts().Attempts }},
 	} {
 		if tt.url == "" {
-			tt.url = serve(t, digest).URL
+			tt.url = serve(t, strict.Protect(contentHandler)).URL
 			tt.c.Origin = tt.url
 		}
 		tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{tt.c}})
@@ -100,21 +101,19 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 
 func TestPasswordChangedWhileRunning(t *testing.T) {
 	t.Parallel()
-	s := &strictDigest{t: t, user: "alice", password: "s3cret", qop: "auth"}
-	srv := serve(t, s)
+	s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth"})
+	srv := serve(t, s.Protect(contentHandler))
 	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{digestFor(httpauth.Server, srv.URL)}})
 	wantContent(t, tr, "GET", srv.URL, "")
-	s.mu.Lock()
-	s.password = "another"
-	s.mu.Unlock()
+	s.SetPassword("another")
 	for range 5 {
 		if e, _ := refusal(t, tr, newRequest(t, "GET", srv.URL, nil)); !errors.Is(e, httpauth.ErrRefused) {
 			t.Error(e)
 		}
 	}
 	// One ahead of a challenge, with the nonce that was good; one to the challenge that it brought.
-	if _, refusals, _ := s.counts(); refusals != 2 {
-		t.Errorf("the old password was refused %d times, want 2", refusals)
+	if n := s.Counts().Refusals; n != 2 {
+		t.Errorf("the old password was refused %d times, want 2", n)
 	}
 }
 
