@@ -3,9 +3,9 @@
 //
 //	serverauth https://example.com/report.pdf report.pdf DIGEST alice secret
 //
-// A user name or password spelled NULL means none: the credentials of the logged-on user. As with the
-// original, the password on the command line is visible to other users of the machine; a real program reads it
-// from elsewhere.
+// A user name and password spelled NULL mean none: the credentials of the logged-on user. As with the
+// original, the password on the command line is visible to other users of the machine, and BASIC sends it over plain
+// http as well, here with a warning; a real program does neither.
 package main
 
 import (
@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,17 +63,28 @@ func schemeOf(name string) (string, bool) {
 	return "", false
 }
 
-// credentials are filled in for the server, not for a proxy. NULL stands for none.
+// credentials are filled in for the server, not for a proxy. NULL stands for none, which is not the same as empty.
 func credentials(scheme, user, password string) job.Credential {
 	c := job.Credential{Target: "server", Scheme: scheme}
-	if !strings.EqualFold(user, "NULL") {
+	noUser, noPassword := strings.EqualFold(user, "NULL"), strings.EqualFold(password, "NULL")
+	if !noUser {
 		c.User = user
 	}
-	if !strings.EqualFold(password, "NULL") {
-		c.Password = password
+	if !noPassword {
+		c.Password, c.EmptyPassword = password, password == ""
 	}
-	c.Implicit = c.User == "" && c.Password == ""
+	c.Implicit = noUser && noPassword
 	return c
+}
+
+// inTheClear reports whether everybody on the way to remote can read along.
+func inTheClear(remote string) bool {
+	u, err := url.Parse(remote)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	host, err := netip.ParseAddr(u.Hostname())
+	return !strings.EqualFold(u.Hostname(), "localhost") && (err != nil || !host.IsLoopback())
 }
 
 // codeOf is the code of an error as BITS has it.
@@ -92,6 +105,9 @@ func download(ctx context.Context, remote, local string, c job.Credential, out i
 	defer client.Close()
 	settings := job.DefaultSettings()
 	settings.Name = "BitsAuthSample"
+	if settings.Network.AllowCleartext = inTheClear(remote); settings.Network.AllowCleartext {
+		_, _ = fmt.Fprintln(out, "Warning: the connection is not encrypted; others can read the file, and with BASIC the password")
+	}
 	j, err := client.Create(ctx, job.Spec{Type: job.Download, Settings: settings})
 	if err != nil {
 		return err

@@ -68,10 +68,10 @@ func TestEveryScheme(t *testing.T) {
 		{"DIGEST", "alice", "secret", digest, "", ""},
 		{"Digest", "alice", "wrong", digest, "0x80190191", "Error context: remote_file, error code: 0x80190191"},
 		{"DIGEST", "alice", "secret", basic, "0x80190191", "basic"}, // the server offers another one
-		{"NTLM", "alice", "secret", basic, "0x80004001", "not supported yet"},
-		{"Negotiate", "alice", "secret", basic, "0x80004001", "not supported yet"},
-		{"PASSPORT", "alice", "secret", basic, "0x80004001", "not supported yet"},
-		{"NTLM", "NULL", "null", basic, "0x80004001", "not supported yet"},
+		{"NTLM", "alice", "secret", basic, "0x80190191", "credentials for ntlm only"},
+		{"Negotiate", "alice", "secret", basic, "0x80190191", "credentials for negotiate only"},
+		{"PASSPORT", "alice", "secret", basic, "0x80190191", "credentials for passport only"},
+		{"NTLM", "NULL", "null", basic, "0x80190191", "credentials for ntlm only"},
 	} {
 		t.Run(tt.scheme+" "+tt.user+" "+tt.password, func(t *testing.T) {
 			t.Parallel()
@@ -130,12 +130,48 @@ func TestWrongArguments(t *testing.T) {
 		{[]string{"http://127.0.0.1/", "x", "", "alice", "secret"}, "Invalid authentication scheme specified"},
 		{[]string{"gopher://127.0.0.1/", "x", "BASIC", "alice", "secret"}, "Error 0x80200072"},
 		{[]string{"http://127.0.0.1/", "/not/there/x", "BASIC", "alice", "secret"}, "Error 0x80070003"},
-		{[]string{"http://127.0.0.1/", "x", "BASIC", "NULL", "NULL"}, "Error 0x"}, // Basic has no implicit credentials
+		{[]string{"http://127.0.0.1/", "x", "BASIC", "NULL", "NULL"}, "Error 0x80070057"}, // Basic has no implicit credentials
+		{[]string{"http://127.0.0.1/", "x", "DIGEST", "alice", "NULL"}, "Error 0x80070057"},
+		{[]string{"http://127.0.0.1/", "x", "NTLM", "NULL", "secret"}, "Error 0x80070057"},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), tt.args, &out); code == 0 || !strings.HasPrefix(out.String(), tt.want) {
 			t.Errorf("%q: exit code %d, %q; want %q", tt.args, code, &out, tt.want)
 		}
+	}
+}
+
+// TestEmptyPassword: empty is a password, and not NULL.
+func TestEmptyPassword(t *testing.T) {
+	t.Parallel()
+	server := ebbtest.NewServer(t, ebbtest.Size(1000), ebbtest.BasicAuth("guest", ""))
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{server.Base + "/empty", filepath.Join(t.TempDir(), "x"), "BASIC", "guest", ""}, &out); code != 0 {
+		t.Errorf("exit code %d; it said %s", code, &out)
+	}
+}
+
+// TestWarning: whoever sends a password where others can read it is told so.
+func TestWarning(t *testing.T) {
+	t.Parallel()
+	for remote, want := range map[string]bool{
+		"http://files.example.com/x":  true,
+		"HTTP://192.0.2.1:8080/x":     true,
+		"http://localhost.example/x":  true,
+		"https://files.example.com/x": false,
+		"http://127.0.0.2/x":          false,
+		"http://[::1]:8080/x":         false,
+		"http://LocalHost/x":          false,
+		"ftp://files.example.com/x":   false,
+	} {
+		if got := inTheClear(remote); got != want {
+			t.Errorf("%s: %v, want %v", remote, got, want)
+		}
+	}
+	var out bytes.Buffer
+	run(t.Context(), []string{"http://files.invalid/", "/not/there/x", "BASIC", "alice", "secret"}, &out)
+	if !strings.HasPrefix(out.String(), "Warning: the connection is not encrypted") {
+		t.Errorf("it said %s", &out)
 	}
 }
 

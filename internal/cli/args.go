@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -147,13 +146,4 @@ func check(spec job.Spec) error {
 		_, _, err = job.Next(j, job.AddFiles{Files: spec.Files}, time.Time{}, job.Policy{})
 	}
 	return err
-}
-
-var schemes = []string{"basic", "digest", "ntlm", "negotiate", "passport", "bearer", "any"}
-
-func checkScheme(flag, scheme string) error {
-	if !slices.Contains(schemes, scheme) {
-		return usage("%s %q is none of %s", flag, scheme, strings.Join(schemes, ", "))
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -10,71 +11,92 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// login are the flags that give one user and password. The password comes from a file or standard
-// input; the flag that takes it itself works, and warns.
+// login are the flags that give one user and password: those of the server, or with the prefix "proxy-" those of
+// the proxy of a new job. The password comes from a file, from standard input, or is asked for on a terminal; the
+// flag that takes it itself works, and warns.
 type login struct {
+	prefix                               string
+	flags                                *pflag.FlagSet
 	scheme, user, passwordFile, password string
-	passwordStdin                        bool
+	passwordStdin, emptyPassword         bool
 }
 
-func (l *login) register(cmd *cobra.Command) {
-	fl := cmd.Flags()
-	fl.StringVar(&l.scheme, "scheme", "any", "basic, digest, ntlm, negotiate, passport, bearer or any")
-	fl.StringVar(&l.user, "user", "", "user name")
-	fl.StringVar(&l.passwordFile, "password-file", "", "`file` with the password (bearer: the token)")
-	fl.BoolVar(&l.passwordStdin, "password-stdin", false, "read the password from standard input")
-	fl.StringVar(&l.password, "password", "", "the password; other users of this machine may see it: better use --password-file")
-	oneOf(cmd, map[string][]string{"scheme": schemes})
+func (l *login) register(cmd *cobra.Command, prefix string) {
+	l.prefix, l.flags = prefix, cmd.Flags()
+	if prefix != "" {
+		l.flags.StringVar(&l.scheme, prefix+"scheme", "any", "as --scheme, for the proxy")
+		l.flags.StringVar(&l.user, prefix+"user", "", "user name for the proxy")
+		l.flags.StringVar(&l.passwordFile, prefix+"password-file", "", "`file` with the proxy's password")
+	} else {
+		l.flags.StringVar(&l.scheme, "scheme", "any", "basic, digest, ntlm, negotiate, passport, bearer or any; without --user, ntlm, negotiate and any mean your own credentials")
+		l.flags.StringVar(&l.user, "user", "", "user name; on a terminal the password is asked for")
+		l.flags.StringVar(&l.passwordFile, "password-file", "", "`file` with the password (bearer: the token)")
+		l.flags.BoolVar(&l.passwordStdin, "password-stdin", false, "read the password from standard input")
+		l.flags.BoolVar(&l.emptyPassword, "empty-password", false, "the password is empty")
+		l.flags.StringVar(&l.password, "password", "", "the password; other users of this machine may see it: better use --password-file")
+	}
+	oneOf(cmd, map[string][]string{prefix + "scheme": job.Schemes()})
 }
 
 // given reports whether any of the flags is used.
 func (l *login) given() bool {
-	return l.scheme != "any" || l.user != "" || l.passwordFile != "" || l.passwordStdin || l.password != ""
-}
-
-// credential is what the flags give for a target.
-func (l *login) credential(a *app, target string) (job.Credential, error) {
-	c := job.Credential{Target: target, Scheme: l.scheme, User: l.user}
-	if err := checkScheme("--scheme", l.scheme); err != nil {
-		return c, err
-	}
-	password, given, err := l.readPassword(a)
-	if err != nil {
-		return c, err
-	}
-	c.Password = password
-	switch {
-	case given && password == "":
-		return c, usage("the password is empty")
-	case !given && l.user == "" && (l.scheme == "ntlm" || l.scheme == "negotiate"):
-		c.Implicit = true // those of the logged-on user
-	case l.scheme == "bearer" && !given:
-		return c, usage("--scheme bearer needs a token: --password-file or --password-stdin")
-	case l.scheme != "bearer" && l.user == "":
-		return c, usage("credentials need a user name: --user")
-	case !given:
-		return c, usage("--user needs a password: --password-file or --password-stdin")
-	}
-	return c, nil
-}
-
-// readPassword reads the password from the one place that the flags name.
-func (l *login) readPassword(a *app) (password string, given bool, err error) {
-	places := 0
-	for _, used := range []bool{l.password != "", l.passwordFile != "", l.passwordStdin} {
-		if used {
-			places++
+	for _, name := range []string{"scheme", "user", "password-file", "password-stdin", "empty-password", "password"} {
+		if l.flags.Changed(l.prefix + name) {
+			return true
 		}
 	}
+	return false
+}
+
+// credential is what the flags give for a target. It may ask a person for the password.
+func (l *login) credential(a *app, target string) (job.Credential, error) {
+	c := job.Credential{Target: target, Scheme: l.scheme, User: l.user, EmptyPassword: l.emptyPassword}
+	if err := c.Ref().Check(); err != nil {
+		return c, err
+	}
+	places := l.places()
+	if len(places) > 1 {
+		return c, usage("use one of %s", strings.Join(places, ", "))
+	}
+	switch given := len(places) == 1; {
+	case !given && l.user == "" && job.HasImplicit(l.scheme) && l.flags.Changed(l.prefix+"scheme"):
+		c.Implicit = true
+	case !given && l.scheme == "bearer":
+		return c, usage("--%sscheme bearer needs a token: --%spassword-file", l.prefix, l.prefix)
+	case l.user == "" && l.scheme != "bearer":
+		return c, usage("credentials need a user name, --%[1]suser, or --%[1]sscheme negotiate alone for your own", l.prefix)
+	default:
+		var err error
+		if c.Password, err = l.readPassword(a); err != nil {
+			return c, err
+		}
+		if c.Password == "" && !l.emptyPassword {
+			return c, usage("the password is empty; if that is meant, say --empty-password")
+		}
+	}
+	return c, c.Check()
+}
+
+// places are the flags in use that say where the password is.
+func (l *login) places() (names []string) {
+	for _, name := range []string{"password-file", "password-stdin", "empty-password", "password"} {
+		if l.flags.Changed(l.prefix + name) {
+			names = append(names, "--"+l.prefix+name)
+		}
+	}
+	return names
+}
+
+// readPassword reads the password from the one place that the flags name, else from the terminal.
+func (l *login) readPassword(a *app) (password string, err error) {
 	switch {
-	case places > 1:
-		return "", false, usage("use one of --password-file, --password-stdin and --password")
 	case l.passwordFile != "":
-		password, err = readFlag("--password-file", l.passwordFile)
+		password, err = readFlag("--"+l.prefix+"password-file", l.passwordFile)
 	case l.passwordStdin:
 		var b []byte
 		if b, err = io.ReadAll(io.LimitReader(a.Stdin, 1<<20)); err != nil {
@@ -84,44 +106,27 @@ func (l *login) readPassword(a *app) (password string, given bool, err error) {
 	case l.password != "":
 		a.notef("--password shows the password to other users of this machine; better use --password-file")
 		password = l.password
+	case !l.emptyPassword:
+		prompt := "Password for " + l.user + ": "
+		if l.prefix != "" {
+			prompt = "Proxy password for " + l.user + ": "
+		}
+		password, err = a.askPassword(prompt)
+		if errors.Is(err, errNoTerminal) {
+			err = usage("--%[1]suser needs a password: --%[1]spassword-file, or a terminal to ask for it", l.prefix)
+		}
 	}
-	return strings.TrimRight(password, "\r\n"), places == 1, err
-}
-
-// proxyLogin are the flags that give user and password for the proxy of a new job.
-type proxyLogin struct{ scheme, user, passwordFile string }
-
-func (l *proxyLogin) register(cmd *cobra.Command) {
-	fl := cmd.Flags()
-	fl.StringVar(&l.scheme, "proxy-scheme", "any", "as --scheme, for the proxy")
-	fl.StringVar(&l.user, "proxy-user", "", "user name for the proxy")
-	fl.StringVar(&l.passwordFile, "proxy-password-file", "", "`file` with the proxy's password")
-}
-
-func (l *proxyLogin) given() bool { return l.scheme != "any" || l.user != "" || l.passwordFile != "" }
-
-func (l *proxyLogin) credential() (job.Credential, error) {
-	c := job.Credential{Target: "proxy", Scheme: l.scheme, User: l.user}
-	if err := checkScheme("--proxy-scheme", l.scheme); err != nil {
-		return c, err
-	}
-	if l.user == "" && l.passwordFile == "" && (l.scheme == "ntlm" || l.scheme == "negotiate") {
-		c.Implicit = true
-		return c, nil
-	}
-	if l.user == "" || l.passwordFile == "" {
-		return c, usage("credentials for the proxy need --proxy-user and --proxy-password-file")
-	}
-	password, err := readFlag("--proxy-password-file", l.passwordFile)
-	c.Password = strings.TrimRight(password, "\r\n")
-	return c, err
+	return strings.TrimRight(password, "\r\n"), err
 }
 
 // fromNetrc finds the credentials for urls in the .netrc file.
 func (f *jobFlags) fromNetrc(urls []string) (job.Credential, error) {
 	c := job.Credential{Target: "server", Scheme: f.login.scheme}
-	if f.login.password != "" || f.login.passwordFile != "" || f.login.passwordStdin {
-		return c, usage("--netrc and a password exclude each other")
+	if err := c.Ref().Check(); err != nil {
+		return c, err
+	}
+	if places := f.login.places(); len(places) > 0 {
+		return c, usage("--netrc and %s exclude each other", places[0])
 	}
 	host := ""
 	for _, raw := range urls {
@@ -147,7 +152,7 @@ func (f *jobFlags) fromNetrc(urls []string) (job.Credential, error) {
 		return c, usage("%s has no user and password for %s", file, host)
 	}
 	c.User, c.Password = entry.user, entry.password
-	return c, nil
+	return c, c.Check()
 }
 
 // netrcFile is where the passwords are: as for curl and ftp.

@@ -2,8 +2,8 @@
 // becomes text for a person or JSON for a script. It reaches the service only through package ebb
 // (or package local, for --standalone).
 //
-// One file per command or family of commands; args.go checks the command line, flags.go and auth.go are
-// the flags that make a job, progress.go the bars, output.go text and JSON, exit.go the exit codes.
+// One file per command or family of commands; args.go checks the command line, flags.go, auth.go and
+// prompt.go are the flags that make a job, progress.go the bars, output.go text and JSON, exit.go the exit codes.
 package cli
 
 import (
@@ -33,9 +33,10 @@ type Program struct {
 
 // DaemonOptions are the flags of `ebb daemon`.
 type DaemonOptions struct {
-	System, Auto bool
-	IdleExit     time.Duration
-	Log          *slog.Logger
+	System, Auto    bool
+	ForbidCleartext bool
+	IdleExit        time.Duration
+	Log             *slog.Logger
 }
 
 // app is one run of the program.
@@ -88,7 +89,7 @@ names only when they are whole.`,
 		a.get(), a.create(), a.addFile(), a.attach(),
 		a.list(), a.show(), a.why(), a.watch(), a.events(),
 		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
-		a.set(), a.credentials(),
+		a.set(), a.credentials(), a.takeOwnership(),
 		a.daemon(), a.doctor(), a.version(),
 	)
 	root.InitDefaultCompletionCmd()

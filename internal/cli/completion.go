@@ -32,7 +32,7 @@ func (a *app) completeIDs(cmd *cobra.Command, args []string, prefix string) ([]s
 		if err != nil || len(out) == maxCompletions {
 			break
 		}
-		id := shortID(j.ID)
+		id := j.ID.Short()
 		if strings.HasPrefix(id, prefix) && !slices.Contains(args, id) {
 			out = append(out, cobra.CompletionWithDesc(id, stateText(j.Snapshot)+", "+nameText(j.Snapshot)))
 		}

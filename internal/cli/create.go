@@ -23,11 +23,14 @@ it with ebb resume. Unless --priority says otherwise it runs in the background.`
 			if f.checksum != "" {
 				return usage("--checksum belongs to a file: give it to ebb add-file")
 			}
-			spec, err := f.spec(a)
+			spec, err := f.spec()
 			if err != nil {
 				return err
 			}
 			if err := check(spec); err != nil {
+				return err
+			}
+			if spec.Credentials, err = f.credentials(a, nil); err != nil {
 				return err
 			}
 			spec.AutoComplete = !noComplete

@@ -23,14 +23,23 @@ func (a *app) credentialsSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set ID",
 		Short: "Set or replace credentials for a server or a proxy",
-		Example: `  ebb credentials set 3f2a --scheme digest --user alice --password-file ~/.secret
+		Long: `Set credentials for one target and scheme; those that were set for the two before are replaced.
+Set several, one by one, when it is not known what a server will ask for, or leave the scheme
+at any. Without a user, ntlm, negotiate and any stand for the credentials of the job's owner:
+the Kerberos tickets or the logon session. Only the owner may set credentials.
+
+With --user and no password on the command line, the password is asked for on a terminal.`,
+		Example: `  ebb credentials set 3f2a --scheme basic --user alice
+  ebb credentials set 3f2a --scheme digest --user alice --password-file ~/.secret
+  ebb credentials set 3f2a --scheme ntlm --user 'EXAMPLE\alice'
+  ebb credentials set 3f2a --scheme negotiate
+  ebb credentials set 3f2a --scheme negotiate --user alice@EXAMPLE.COM --password-file ~/.secret
+  ebb credentials set 3f2a --scheme passport --user alice@example.com
+  ebb credentials set 3f2a --scheme bearer --password-file token
   pass show proxy | ebb credentials set 3f2a --target proxy --user alice --password-stdin`,
 		Args:              oneID(),
 		ValidArgsFunction: a.completeID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkTarget(target); err != nil {
-				return err
-			}
 			c, err := l.credential(a, target)
 			if err != nil {
 				return err
@@ -43,36 +52,28 @@ func (a *app) credentialsSet() *cobra.Command {
 			})
 		},
 	}
-	l.register(cmd)
+	l.register(cmd, "")
 	cmd.Flags().StringVar(&target, "target", "server", "server or proxy")
+	oneOf(cmd, map[string][]string{"target": job.Targets()})
 	return cmd
-}
-
-func checkTarget(target string) error {
-	if target != "server" && target != "proxy" {
-		return usage("--target %q is neither server nor proxy", target)
-	}
-	return nil
 }
 
 func (a *app) credentialsRemove() *cobra.Command {
 	var pair job.CredentialRef
 	cmd := &cobra.Command{
-		Use:               "remove ID",
-		Short:             "Forget the credentials for one target and scheme",
-		Example:           `  ebb credentials remove 3f2a --scheme digest`,
+		Use:   "remove ID",
+		Short: "Forget the credentials for one target and scheme",
+		Example: `  ebb credentials remove 3f2a --scheme digest
+  ebb credentials remove 3f2a --target proxy --scheme ntlm`,
 		Args:              oneID(),
 		ValidArgsFunction: a.completeID,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkTarget(pair.Target); err != nil {
-				return err
-			}
-			if err := checkScheme("--scheme", pair.Scheme); err != nil {
+			if err := pair.Check(); err != nil {
 				return err
 			}
 			return a.onJob(cmd.Context(), args[0], func(_ *session, j *ebb.Job) error {
 				if !slices.Contains(j.Credentials, pair) {
-					return usage("job %s has no credentials for %s/%s; see ebb credentials list %s", shortID(j.ID), pair.Target, pair.Scheme, shortID(j.ID))
+					return usage("job %s has no credentials for %s/%s; see ebb credentials list %s", j.ID.Short(), pair.Target, pair.Scheme, j.ID.Short())
 				}
 				if err := j.RemoveCredentials(cmd.Context(), pair); err != nil {
 					return err
@@ -83,32 +84,31 @@ func (a *app) credentialsRemove() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&pair.Target, "target", "server", "server or proxy")
 	cmd.Flags().StringVar(&pair.Scheme, "scheme", "any", "the scheme they were set for")
+	oneOf(cmd, map[string][]string{"target": job.Targets(), "scheme": job.Schemes()})
 	return cmd
 }
 
 func (a *app) credentialsList() *cobra.Command {
-	return &cobra.Command{
-		Use:               "list ID",
-		Short:             "List which credentials are set",
-		Args:              oneID(),
-		ValidArgsFunction: a.completeID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *session) error { return a.listCredentials(cmd.Context(), s, args[0]) })
-		},
-	}
+	return a.reading(&cobra.Command{
+		Use:     "list ID",
+		Short:   "List which credentials are set: target and scheme, never the secrets",
+		Example: `  ebb credentials list 3f2a`,
+	}, a.listCredentials)
 }
 
-func (a *app) listCredentials(ctx context.Context, s *session, id string) error {
-	j, err := s.Job(ctx, id)
-	if err != nil {
-		return err
-	}
+func (a *app) listCredentials(_ context.Context, _ *session, j *ebb.Job) error {
 	for _, pair := range j.Credentials {
 		if a.json {
 			a.printJSON(pair)
 		} else {
 			a.printf("%s\t%s\n", pair.Target, pair.Scheme)
 		}
+	}
+	switch {
+	case j.NeedsCredentials:
+		a.hintf("job %s needs credentials: ownership changed", j.ID.Short())
+	case len(j.Credentials) == 0:
+		a.hintf("job %s has no credentials", j.ID.Short())
 	}
 	return nil
 }

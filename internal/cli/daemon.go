@@ -19,6 +19,7 @@ func (a *app) daemon() *cobra.Command {
 		Long: `Run the service in the foreground until SIGTERM, Ctrl-C or ebb daemon stop. Other commands start
 one by themselves when none runs; that one ends when it has had nothing to do for a while.`,
 		Example: `  ebb daemon
+  ebb daemon --system --forbid-cleartext
   ebb daemon status`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,6 +33,7 @@ one by themselves when none runs; that one ends when it has had nothing to do fo
 	}
 	cmd.Flags().BoolVar(&o.Auto, "auto", false, "log to a file, and end when there has been nothing to do for a while")
 	cmd.Flags().DurationVar(&o.IdleExit, "idle-exit", time.Minute, "with --auto: how long that while is")
+	cmd.Flags().BoolVar(&o.ForbidCleartext, "forbid-cleartext", false, "refuse --allow-cleartext to every job")
 	cmd.AddCommand(a.daemonStop(), a.daemonStatus())
 	return cmd
 }

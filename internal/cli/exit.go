@@ -97,7 +97,8 @@ func exitCode(err error) int {
 
 func codeExit(c job.Code) int {
 	switch c {
-	case job.InvalidArg, job.StringTooLong, job.InvalidHashAlgorithm, job.InvalidProxyInfo, job.InvalidAuthScheme, job.InvalidAuthTarget:
+	case job.InvalidArg, job.StringTooLong, job.InvalidHashAlgorithm, job.InvalidProxyInfo, job.InvalidAuthScheme, job.InvalidAuthTarget,
+		job.UsernameTooLarge, job.PasswordTooLarge:
 		return exitUsage
 	case job.ValidationFailed:
 		return exitData
@@ -107,7 +108,7 @@ func codeExit(c job.Code) int {
 		return exitUnavailable
 	case job.FileExists, job.DiskFull, job.PathNotFound, job.IsDirectory, job.NameTooLong, job.BadName, job.WriteProtect, job.WriteFault:
 		return exitCantCreate
-	case job.HTTPStatus(401), job.HTTPStatus(403), job.HTTPStatus(407), job.AccessDenied, job.InvalidCredentials:
+	case job.HTTPStatus(401), job.HTTPStatus(403), job.HTTPStatus(407), job.AccessDenied, job.InvalidCredentials, job.BlockedByPolicy:
 		return exitDenied
 	case job.Timeout:
 		return exitTimeout

@@ -16,9 +16,8 @@ import (
 
 // jobFlags are the flags that get and create share: everything a new job can be given.
 type jobFlags struct {
-	login login
-	proxyLogin
-	netrc bool
+	login, proxyLogin login
+	netrc             bool
 
 	proxy                   string
 	headers                 []string
@@ -39,8 +38,8 @@ type jobFlags struct {
 }
 
 func (f *jobFlags) register(cmd *cobra.Command) {
-	f.login.register(cmd)
-	f.proxyLogin.register(cmd)
+	f.login.register(cmd, "")
+	f.proxyLogin.register(cmd, "proxy-")
 	fl := cmd.Flags()
 	fl.StringVar(&f.proxy, "proxy", "", "proxy URL (http, https or socks5), or none; default from the environment")
 	fl.StringArrayVarP(&f.headers, "header", "H", nil, "header line `'Name: value'`, sent to the servers of the files only")
@@ -62,11 +61,11 @@ func (f *jobFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.notifyCommand, "notify-command", nil, "program, by its full path, to run when the job is transferred or fails; repeat for its arguments")
 	fl.StringVar(&f.webhook, "webhook", "", "`URL` to call when the job is transferred or fails")
 	fl.StringVar(&f.webhookKeyFile, "webhook-key-file", "", "`file` with the key that signs those calls")
-	oneOf(cmd, map[string][]string{"priority": priorities(), "proxy-scheme": schemes})
+	oneOf(cmd, map[string][]string{"priority": priorities()})
 }
 
-// spec is the job that the flags describe, without files.
-func (f *jobFlags) spec(a *app) (job.Spec, error) {
+// spec is the job that the flags describe, without files and credentials.
+func (f *jobFlags) spec() (job.Spec, error) {
 	spec := job.Spec{Settings: job.DefaultSettings()}
 	s := &spec.Settings
 	s.Name, s.Overwrite = f.name, f.overwrite
@@ -99,30 +98,27 @@ func (f *jobFlags) spec(a *app) (job.Spec, error) {
 	if spec.Headers, err = parseHeaders(f.headers); err != nil {
 		return spec, err
 	}
-	if spec.Credentials, err = f.credentials(a); err != nil {
-		return spec, err
-	}
 	return spec, f.readFiles(&spec)
 }
 
-// credentials are those that the flags give.
-func (f *jobFlags) credentials(a *app) ([]job.Credential, error) {
+// credentials are those that the flags give for urls. They come last, after all that needs no person.
+func (f *jobFlags) credentials(a *app, urls []string) ([]job.Credential, error) {
 	var out []job.Credential
-	if f.login.given() && !f.netrc {
-		c, err := f.login.credential(a, "server")
-		if err != nil {
-			return nil, err
-		}
+	add := func(c job.Credential, err error) error {
 		out = append(out, c)
+		return err
 	}
-	if f.proxyLogin.given() {
-		c, err := f.proxyLogin.credential()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, c)
+	var err error
+	switch {
+	case f.netrc:
+		err = add(f.fromNetrc(urls))
+	case f.login.given():
+		err = add(f.login.credential(a, "server"))
 	}
-	return out, nil
+	if err == nil && f.proxyLogin.given() {
+		err = add(f.proxyLogin.credential(a, "proxy"))
+	}
+	return out, err
 }
 
 // readFiles reads what the flags name by file: the service may not be able to.

@@ -16,25 +16,14 @@ import (
 )
 
 func (a *app) attach() *cobra.Command {
-	return &cobra.Command{
+	return a.reading(&cobra.Command{
 		Use:   "attach ID",
 		Short: "Follow a job as `ebb get` does",
 		Long: `Follow a job until it is at rest, show its progress, and tell how it ended, as ebb get
 does. Ctrl-C leaves it again; a second Ctrl-C cancels it.`,
 		Example: `  ebb attach 3f2a
   ebb attach --standalone 3f2a     go on with a job that ebb get --standalone has left`,
-		Args:              oneID(),
-		ValidArgsFunction: a.completeID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *session) error {
-				j, err := s.Job(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				return a.follow(cmd.Context(), s, j)
-			})
-		},
-	}
+	}, a.follow)
 }
 
 // follow shows a job until it is at rest and tells how it ended, or until a signal comes.
@@ -91,11 +80,11 @@ func drawUntilRest(ctx context.Context, s *session, j *ebb.Job, bars *bars) erro
 func (a *app) attachLine(j *ebb.Job) string {
 	switch {
 	case a.standalone:
-		return "ebb attach --standalone " + shortID(j.ID)
+		return "ebb attach --standalone " + j.ID.Short()
 	case a.system:
-		return "ebb attach --system " + shortID(j.ID)
+		return "ebb attach --system " + j.ID.Short()
 	}
-	return "ebb attach " + shortID(j.ID)
+	return "ebb attach " + j.ID.Short()
 }
 
 // secondThoughts is how long a detached get waits for the Ctrl-C that cancels.
@@ -137,10 +126,10 @@ func (a *app) outcome(ctx context.Context, j *ebb.Job) error {
 	case j.Error != nil:
 		return a.failed(j)
 	case j.State == job.Transferred:
-		a.hintf("all files are here; give them their names with: ebb complete %s", shortID(j.ID))
+		a.hintf("all files are here; give them their names with: ebb complete %s", j.ID.Short())
 		return nil
 	}
-	a.hintf("job %s is %s", shortID(j.ID), stateText(j.Snapshot))
+	a.hintf("job %s is %s", j.ID.Short(), stateText(j.Snapshot))
 	return &exitError{exitFailed}
 }
 
@@ -149,9 +138,9 @@ func (a *app) failed(j *ebb.Job) error {
 	switch {
 	case j.State.Final():
 	case j.State == job.Transferred:
-		a.hintf("the files are here, without their names; once that is cleared: ebb complete %s", shortID(j.ID))
+		a.hintf("the files are here, without their names; once that is cleared: ebb complete %s", j.ID.Short())
 	default:
-		a.hintf("the job and its bytes are kept; once that is cleared: ebb resume %[1]s && ebb attach %[1]s", shortID(j.ID))
+		a.hintf("the job and its bytes are kept; %s && ebb attach %s", j.Remedy(), j.ID.Short())
 	}
 	return &exitError{codeExit(j.Error.Code)}
 }

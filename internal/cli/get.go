@@ -27,6 +27,7 @@ settings and credentials that are given now.`,
 		Example: `  ebb get https://example.com/image.iso
   ebb get -o /srv/image.iso --checksum sha256=9f86d0… https://example.com/image.iso
   ebb get --user alice --password-file ~/.secret https://files.example.com/report.pdf
+  ebb get --scheme negotiate https://intranet.example.com/report.pdf
   ebb get --detach --priority low --limit 2M https://example.com/large.tar`,
 		Args: atLeastOne("URL"),
 		RunE: func(cmd *cobra.Command, urls []string) error {
@@ -67,7 +68,7 @@ func (f *jobFlags) downloads(a *app, urls []string, folder, out string) (job.Spe
 	if err != nil {
 		return job.Spec{}, err
 	}
-	spec, err := f.spec(a)
+	spec, err := f.spec()
 	if err != nil {
 		return spec, err
 	}
@@ -81,14 +82,8 @@ func (f *jobFlags) downloads(a *app, urls []string, folder, out string) (job.Spe
 	if err := check(spec); err != nil {
 		return spec, err
 	}
-	if f.netrc {
-		c, err := f.fromNetrc(urls)
-		if err != nil {
-			return spec, err
-		}
-		spec.Credentials = append(spec.Credentials, c)
-	}
-	return spec, nil
+	spec.Credentials, err = f.credentials(a, urls)
+	return spec, err
 }
 
 // nameFor is the display name of a job that was given none.
@@ -111,9 +106,9 @@ func (a *app) createOrGoOn(ctx context.Context, s *session, spec job.Spec) (*ebb
 	case j == nil:
 		return s.Create(ctx, spec)
 	}
-	a.notef("going on with job %s, which fetches this already", shortID(j.ID))
+	a.notef("going on with job %s, which fetches this already", j.ID.Short())
 	if len(spec.Headers) > 0 || spec.ClientCert != "" {
-		a.notef("its headers and client certificate stay as they are; for others, first: ebb cancel %s", shortID(j.ID))
+		a.notef("its headers and client certificate stay as they are; for others, first: ebb cancel %s", j.ID.Short())
 	}
 	return j, goOn(ctx, j, spec)
 }

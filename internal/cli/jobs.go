@@ -29,6 +29,23 @@ func (a *app) applyTo(ctx context.Context, s *session, id string, f func(*sessio
 	return nil
 }
 
+// reading is a command that looks at one job.
+func (a *app) reading(cmd *cobra.Command, f func(context.Context, *session, *ebb.Job) error) *cobra.Command {
+	cmd.Args = oneID()
+	cmd.ValidArgsFunction = a.completeID
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		return a.with(ctx, func(s *session) error {
+			j, err := s.Job(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return f(ctx, s, j)
+		})
+	}
+	return cmd
+}
+
 // command is a command that does the same to each of several jobs. One that fails does not keep
 // the others from it; the exit code is that of the first.
 func (a *app) command(cmd *cobra.Command, f func(context.Context, *session, *ebb.Job) error) *cobra.Command {
@@ -90,7 +107,7 @@ a job that is still running to keep what it has.`,
 			return err
 		}
 		if j.Result == job.PartialComplete {
-			a.hintf("%d of %d files of job %s were finished and kept", j.Totals.FilesDone, j.Totals.Files, shortID(j.ID))
+			a.hintf("%d of %d files of job %s were finished and kept", j.Totals.FilesDone, j.Totals.Files, j.ID.Short())
 		}
 		return nil
 	})
@@ -108,6 +125,26 @@ func (a *app) settled(ctx context.Context, j *ebb.Job, want job.State) error {
 		return j.Error
 	}
 	return job.Invalid(job.InvalidState, "job %s is %s", j.ID, stateText(j.Snapshot))
+}
+
+func (a *app) takeOwnership() *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "take-ownership ID...",
+		Short: "Become the owner of jobs of others, without their secrets",
+		Long: `Become the owner of jobs, as an administrator. What the former owner trusted a job with is deleted:
+credentials, headers, client certificate, notify command and webhook; and passwords in the clear
+are no longer allowed. A job that was queued goes on without. On a job of your own it has no effect.`,
+		Example: `  sudo ebb take-ownership --system 3f2a
+  sudo ebb credentials set --system 3f2a --scheme digest --user backup`,
+	}, func(ctx context.Context, _ *session, j *ebb.Job) error {
+		if err := j.TakeOwnership(ctx); err != nil {
+			return err
+		}
+		if j.NeedsCredentials {
+			a.hintf("job %[1]s needs credentials: ownership changed; set them with: ebb credentials set %[1]s", j.ID.Short())
+		}
+		return nil
+	})
 }
 
 func (a *app) remove() *cobra.Command {

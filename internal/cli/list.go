@@ -43,7 +43,7 @@ func (a *app) listJobs(ctx context.Context, s *session, all bool) error {
 			_, _ = fmt.Fprintln(table, "ID\tSTATE\tPRIORITY\tFILES\tPROGRESS\tNAME")
 		}
 		rows++
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", shortID(j.ID), stateText(j.Snapshot), j.Priority,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", j.ID.Short(), stateText(j.Snapshot), j.Priority,
 			j.Totals.FilesDone, j.Totals.Files, progressText(j.Snapshot), nameText(j.Snapshot))
 	}
 	if rows == 0 {
@@ -54,25 +54,10 @@ func (a *app) listJobs(ctx context.Context, s *session, all bool) error {
 }
 
 func (a *app) show() *cobra.Command {
-	return &cobra.Command{
-		Use:               "show ID",
-		Short:             "Show a job and its files",
-		Example:           `  ebb show 3f2a`,
-		Args:              oneID(),
-		ValidArgsFunction: a.completeID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *session) error {
-				j, err := s.Job(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				return a.showJob(cmd.Context(), j)
-			})
-		},
-	}
+	return a.reading(&cobra.Command{Use: "show ID", Short: "Show a job and its files", Example: `  ebb show 3f2a`}, a.showJob)
 }
 
-func (a *app) showJob(ctx context.Context, j *ebb.Job) error {
+func (a *app) showJob(ctx context.Context, _ *session, j *ebb.Job) error {
 	files := []job.FileSnapshot{}
 	for f, err := range j.Files(ctx) {
 		if err != nil {
@@ -126,6 +111,9 @@ func jobRows(s job.Snapshot) [][2]string {
 		}
 		rows = append(rows, [2]string{"credentials", strings.Join(pairs, ", ")})
 	}
+	if s.NeedsCredentials {
+		rows = append(rows, [2]string{"needs credentials", "ownership changed"})
+	}
 	if len(s.HeaderNames) > 0 {
 		rows = append(rows, [2]string{"headers", strings.Join(s.HeaderNames, ", ")})
 	}
@@ -150,28 +138,17 @@ func fileText(f job.FileSnapshot) string {
 }
 
 func (a *app) why() *cobra.Command {
-	return &cobra.Command{
-		Use:               "why ID",
-		Short:             "Say in one sentence why a job does not move",
-		Example:           `  ebb why 3f2a`,
-		Args:              oneID(),
-		ValidArgsFunction: a.completeID,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *session) error {
-				j, err := s.Job(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				reason := whyText(j.Snapshot)
-				if a.json {
-					a.printJSON(map[string]any{"id": j.ID, "state": j.State, "why": reason})
-					return nil
-				}
-				a.printf("job %s: %s\n", shortID(j.ID), oneLine(reason))
-				return nil
-			})
-		},
-	}
+	return a.reading(&cobra.Command{
+		Use: "why ID", Short: "Say in one sentence why a job does not move", Example: `  ebb why 3f2a`,
+	}, func(_ context.Context, _ *session, j *ebb.Job) error {
+		reason := whyText(j.Snapshot)
+		if a.json {
+			a.printJSON(map[string]any{"id": j.ID, "state": j.State, "why": reason})
+			return nil
+		}
+		a.printf("job %s: %s\n", j.ID.Short(), oneLine(reason))
+		return nil
+	})
 }
 
 func whyText(s job.Snapshot) string {

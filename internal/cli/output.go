@@ -85,9 +85,6 @@ func stateText(s job.Snapshot) string {
 	return strings.ReplaceAll(s.State.String(), "_", " ")
 }
 
-// shortID is enough of an ID to name a job, in all likelihood.
-func shortID(id job.ID) string { return string(id[:min(8, len(id))]) }
-
 // progressText is how far a job is.
 func progressText(s job.Snapshot) string {
 	switch {

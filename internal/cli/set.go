@@ -21,7 +21,8 @@ func (a *app) set() *cobra.Command {
 		Long: `Change settings of a job. The keys are:
 
   name, description, priority, limit, retry-delay, no-progress-timeout, max-download-time,
-  inactivity-timeout, timeout (from now; 0 for none), auto-complete, overwrite, notify-flags, webhook`,
+  inactivity-timeout, timeout (from now; 0 for none), auto-complete, overwrite, allow-cleartext,
+  notify-flags, webhook`,
 		Example: `  ebb set 3f2a priority=low limit=500K
   ebb set 3f2a retry-delay=60s`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +59,7 @@ var settingKeys = map[string]func(value string) (name string, v any, err error){
 	"auto-complete":       boolean("auto_complete"),
 	"overwrite":           boolean("overwrite"),
 	"notify-flags":        readNotifyFlags,
+	"allow-cleartext":     readCleartext,
 }
 
 // setting reads KEY=VALUE into the JSON that the service takes.
@@ -97,6 +99,12 @@ func boolean(name string) func(string) (string, any, error) {
 		}
 		return name, value == "true", nil
 	}
+}
+
+// readCleartext changes that alone of how servers are reached.
+func readCleartext(value string) (string, any, error) {
+	name, allowed, err := boolean("allow_cleartext")(value)
+	return "network", map[string]any{name: allowed}, err
 }
 
 func readPriority(value string) (string, any, error) {

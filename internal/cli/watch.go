@@ -82,7 +82,7 @@ func (a *app) printChange(s job.Snapshot) {
 	if s.Rate > 0 {
 		rate = "  " + bytesText(s.Rate) + "/s"
 	}
-	a.printf("%s  %s  %-15s %s%s\n", time.Now().Format(time.TimeOnly), shortID(s.ID), stateText(s), progressText(s), rate)
+	a.printf("%s  %s  %-15s %s%s\n", time.Now().Format(time.TimeOnly), s.ID.Short(), stateText(s), progressText(s), rate)
 }
 
 func (a *app) events() *cobra.Command {
@@ -125,5 +125,5 @@ func (a *app) printEvent(e ebb.Event) {
 	} else if e.Kind == job.NoticeError && e.Job.Error != nil {
 		what = oneLine(e.Job.Error.Error())
 	}
-	a.printf("%d  %s  %s  %-16s %s\n", e.ID, timeText(e.At), shortID(e.Job.ID), e.Kind, what)
+	a.printf("%d  %s  %s  %-16s %s\n", e.ID, timeText(e.At), e.Job.ID.Short(), e.Kind, what)
 }

@@ -29,7 +29,9 @@ type Config struct {
 	Auto bool
 	// IdleExit is how long an Auto daemon stays without anything to do. 0 is one minute.
 	IdleExit time.Duration
-	Log      *slog.Logger // of a daemon that is not Auto
+	// ForbidCleartext overrules the leave that a job has to send passwords over plain http, and refuses it to new ones.
+	ForbidCleartext bool
+	Log             *slog.Logger // of a daemon that is not Auto
 }
 
 const defaultIdleExit = time.Minute
@@ -52,7 +54,7 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
 	slog.SetDefault(cfg.Log) //nolint:forbidigo // what libraries print goes to the same place
-	svc, err := Open(ctx, places.dir, version.String(), cfg.Log)
+	svc, err := Open(ctx, places.dir, Options{Version: version.String(), ForbidCleartext: cfg.ForbidCleartext, Log: cfg.Log})
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
 		return awaitOther(ctx, places.socket, err) // another command was quicker; its daemon serves us both
 	}

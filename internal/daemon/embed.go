@@ -31,7 +31,7 @@ var ErrInUse = store.ErrLocked
 
 // Embed opens the state folder and runs its jobs until Close, or until ctx ends.
 func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
-	svc, err := Open(ctx, dir, version.String(), log)
+	svc, err := Open(ctx, dir, Options{Version: version.String(), Log: log})
 	if err != nil {
 		return nil, err
 	}

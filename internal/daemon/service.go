@@ -38,21 +38,28 @@ type Service struct {
 	log    *slog.Logger
 }
 
+// Options are what a Service can be told.
+type Options struct {
+	Version         string // of the program, for the servers
+	ForbidCleartext bool   // see Config
+	Log             *slog.Logger
+}
+
 // Open opens the state folder, and makes it when it is not there. It fails with store.ErrLocked
 // when another process has it open.
-func Open(ctx context.Context, dir, version string, log *slog.Logger) (*Service, error) {
-	st, err := sqlite.Open(ctx, dir, sqlite.Options{Log: log})
+func Open(ctx context.Context, dir string, opts Options) (*Service, error) {
+	st, err := sqlite.Open(ctx, dir, sqlite.Options{Log: opts.Log})
 	if err != nil {
 		return nil, err
 	}
-	s, err := assemble(dir, version, st, log)
+	s, err := assemble(dir, st, opts)
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	return s, nil
 }
 
-func assemble(dir, version string, st store.Store, log *slog.Logger) (*Service, error) {
+func assemble(dir string, st store.Store, opts Options) (*Service, error) {
 	box, err := secret.Open(dir)
 	if err != nil {
 		return nil, err
@@ -61,17 +68,18 @@ func assemble(dir, version string, st store.Store, log *slog.Logger) (*Service, 
 	if err != nil {
 		return nil, err
 	}
-	boot := sink.BootID()
+	boot, log := sink.BootID(), opts.Log
 	s := &Service{store: st, log: log}
 	s.sink = sink.New(sink.Config{Instance: instance, BootID: boot, Log: log})
-	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + version})
-	s.notify = notify.New(notify.Config{Store: st, Secret: s.secret, Log: log, Version: version})
+	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + opts.Version})
+	s.notify = notify.New(notify.Config{Store: st, Secret: s.secret, Log: log, Version: opts.Version})
 	s.Engine = engine.New(engine.Config{
 		Store: st, Sink: s.sink, Sealer: box, Log: log, BootID: boot,
-		Transports: map[string]transport.Downloader{"http": s.http, "https": s.http},
-		Check:      httpx.Check,
-		Wants:      notify.Wants,
-		Notified:   s.notify.Wake,
+		Transports:      map[string]transport.Downloader{"http": s.http, "https": s.http},
+		Check:           httpx.Check,
+		ForbidCleartext: opts.ForbidCleartext,
+		Wants:           notify.Wants,
+		Notified:        s.notify.Wake,
 	})
 	return s, nil
 }

@@ -17,7 +17,7 @@ import (
 // keeps its partial file.
 func TestSweepSparesNewJobs(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Size(1<<20), ebbtest.Rate(100<<10))
-	svc, err := Open(t.Context(), t.TempDir(), "test", slog.New(slog.DiscardHandler))
+	svc, err := Open(t.Context(), t.TempDir(), Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

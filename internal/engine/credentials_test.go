@@ -219,7 +219,7 @@ func TestForbidCleartext(t *testing.T) {
 	}
 	door.mu.Lock()
 	defer door.mu.Unlock()
-	if len(door.seen) != 1 || door.seen[0].Network.AllowCleartext {
+	if len(door.seen) != 1 || door.seen[0].Network.AllowCleartext || door.seen[0].Owner != owner {
 		t.Errorf("the transport was asked %+v", door.seen)
 	}
 }
