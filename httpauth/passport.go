@@ -36,7 +36,7 @@ func newPassport(c Credentials, nexus string, via http.RoundTripper) (scheme, er
 		return nil, errors.New("passport needs a user and a password")
 	}
 	u, err := url.Parse(nexus)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return nil, errors.New("the Passport configuration server must be a URL of the form https://host/path: it says where passwords are sent")
 	}
 	// A partner that is its own nexus would have the request for it wait for itself.

@@ -93,7 +93,9 @@ func (l *passportLogin) configure(ctx context.Context) error {
 	resp, err := l.get(ctx, l.scheme.nexus, "", nil)
 	var fetched *passport.Configuration
 	if err == nil {
-		fetched, err = passport.ParseConfiguration(resp.Header)
+		if fetched, err = passport.ParseConfiguration(resp.Header); err != nil {
+			err = unreadable(resp, err)
+		}
 	}
 	switch {
 	case l.config == nil && err != nil:
@@ -113,7 +115,9 @@ func (l *passportLogin) ask(ctx context.Context, at *url.URL, authorization stri
 		resp, err := l.get(ctx, at, authorization, l.cookies)
 		var reply passport.Reply
 		if err == nil {
-			reply, err = passport.ParseReply(at, resp.StatusCode, resp.Header)
+			if reply, err = passport.ParseReply(at, resp.StatusCode, resp.Header); err != nil {
+				err = unreadable(resp, err)
+			}
 		}
 		if err != nil {
 			return at, reply, fmt.Errorf("the login server %s: %w", at.Host, err)
@@ -129,6 +133,14 @@ func (l *passportLogin) ask(ctx context.Context, at *url.URL, authorization stri
 		at = reply.Redirect
 	}
 	return at, passport.Reply{}, fmt.Errorf("%w: the login servers hand us on without end (%d times)", ErrChallenge, maxLoginHops)
+}
+
+// unreadable is the error for resp, which is not of Passport. A server that is out of order will be back some time.
+func unreadable(resp *http.Response, err error) error {
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("it answered %s", resp.Status)
+	}
+	return fmt.Errorf("%w: %w", ErrChallenge, err)
 }
 
 // get makes one request beside the one that is answered. Only the header of the response is left.

@@ -20,21 +20,21 @@ type Configuration struct {
 func ParseConfiguration(h http.Header) (*Configuration, error) {
 	l, err := parseList(strings.Trim(h.Get("PassportURLs"), " \t"))
 	if err != nil {
-		return nil, fmt.Errorf("the answer has no PassportURLs that can be read: %w", err)
+		return nil, fmt.Errorf("no PassportURLs that can be read: %w", err)
 	}
 	var c Configuration
 	if c.Realm, _ = l.get("DARealm"); c.Realm == "" {
-		return nil, errors.New("PassportURLs names no DARealm")
+		return nil, errors.New("its PassportURLs name no DARealm")
 	}
 	login, _ := l.get("DALogin")
 	if !strings.Contains(login, "://") {
 		login = "https://" + login // as the servers in use leave it out
 	}
 	if c.Login, err = parseLogin(nil, login); err != nil {
-		return nil, fmt.Errorf("DALogin of PassportURLs: %w", err)
+		return nil, fmt.Errorf("its DALogin: %w", err)
 	}
 	if c.Version, err = version(l); err != nil {
-		return nil, fmt.Errorf("PassportURLs: %w", err)
+		return nil, fmt.Errorf("its PassportURLs: %w", err)
 	}
 	return &c, nil
 }
@@ -64,13 +64,13 @@ func version(l list) (uint64, error) {
 // parseLogin returns the address of a login server: https, whoever names it, for the password goes there.
 func parseLogin(base *url.URL, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil || address == "" {
 		return nil, errors.New("the address of the login server is not a URL")
 	}
 	if base != nil {
 		u = base.ResolveReference(u)
 	}
-	if u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return nil, fmt.Errorf("the login server %s is not of the form https://host/path: no password is sent there", u.Redacted())
 	}
 	u.Fragment, u.RawFragment = "", ""

@@ -39,7 +39,7 @@ func ParseReply(from *url.URL, status int, h http.Header) (Reply, error) {
 	r := Reply{Version: announced(h)}
 	info, found, err := find(h["Authentication-Info"])
 	if err != nil {
-		return r, fmt.Errorf("Authentication-Info: %w", err)
+		return r, fmt.Errorf("its Authentication-Info: %w", err)
 	}
 	da, _ := info.get("da-status")
 	da = strings.ToLower(da)
@@ -82,7 +82,7 @@ func parseChallenge(fields []string) (*Challenge, error) {
 	l, found, err := find(fields)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("WWW-Authenticate: %w", err)
+		return nil, fmt.Errorf("its WWW-Authenticate: %w", err)
 	case !found:
 		return nil, errors.New("a 401 without a challenge of Passport 1.4")
 	}

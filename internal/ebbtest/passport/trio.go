@@ -32,7 +32,7 @@ type Trio struct {
 	tickets    map[string]bool       // from-PP, not used yet
 	cookies    map[string]bool       // of the partner, still good
 	remembered map[string]bool       // cookies of the login servers, still good
-	handedOn   string                // the message that was handed on last
+	handedOn   string                // the message that was handed on and has not arrived yet
 }
 
 // challenged is the request that a challenge was for.
