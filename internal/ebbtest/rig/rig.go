@@ -1,5 +1,6 @@
-// Package rig starts real servers for a test: nginx, Apache httpd, lighttpd and
-// squid, as their packages install them, on loopback ports of their own.
+// Package rig starts real servers for a test: nginx, Apache httpd, lighttpd, squid,
+// microsocks and MIT's KDC, as their packages install them, on loopback ports of
+// their own.
 //
 //	s := rig.Apache(t, rig.Files(dir))
 //	get(s.URL("/digest/file.bin"), rig.Alice)
@@ -10,8 +11,28 @@
 // failed. Started by root, it runs as nobody. When the server is not installed
 // the test is skipped, or fails where EBB_CI=1 or CI=true is set.
 //
-// Endpoints: [Nginx], [Apache], [Lighttpd], [Squid]. Tests that use the rig carry
-// the build tag integration.
+// What there is to ask for, over http and https unless it says otherwise:
+//
+//	/pub/, /slow/              nothing             Nginx, Apache, ApacheGSSAPI; Lighttpd without /slow/
+//	/basic/                    Basic               Nginx, Apache, ApacheGSSAPI
+//	/digest/, /digest-stale/   Digest, MD5         Apache, ApacheGSSAPI
+//	/digest-md5/               Digest, MD5         Lighttpd
+//	/digest-sha256/            Digest, SHA-256     Lighttpd
+//	/digest-userhash/          Digest, userhash    Lighttpd
+//	/negotiate/                Kerberos            ApacheGSSAPI
+//	/ntlm/, /negotiate-ntlm/   NTLM, Negotiate     ApacheGSSAPI
+//	/multi/                    all but Digest      ApacheGSSAPI
+//	all paths of another one   NTLM                SambaNTLM
+//	all paths of another one   Negotiate           SquidNegotiate
+//	/epa-allow/, /epa-require/ Negotiate, NTLM     EPA
+//	a proxy, plain or by TLS   nothing, Basic,     Squid; SquidAll with NTLM, Negotiate and all at once
+//	                           Digest
+//	a SOCKS5 proxy             user and password   Socks
+//
+// The accounts: [Users] for Basic, Digest and Kerberos, [NTLMUsers] for NTLM; Samba
+// and the SOCKS proxy know Alice alone. Kerberos needs a realm ([KDC]), and servers
+// that are called by a name ([Named]). Tests that use the rig carry the build tag
+// integration.
 package rig
 
 import (
