@@ -40,15 +40,22 @@ type Realm struct {
 	UserKeytab string // the keys of the users
 }
 
-// KDC starts a realm. Tickets last for ten hours at most. Programs that use it
-// need KRB5_CONFIG=ConfigFile in their environment.
+// KDC starts the realm EBB.TEST, which localhost and *.ebb.test belong to. Tickets
+// last for ten hours at most. Programs that use it need KRB5_CONFIG=ConfigFile in
+// their environment.
 func KDC(t testing.TB) *Realm {
+	t.Helper()
+	return KDCOf(t, "EBB.TEST")
+}
+
+// KDCOf starts a realm with another name, for its domain and localhost.
+func KDCOf(t testing.TB, realm string) *Realm {
 	t.Helper()
 	bin := need(t, "krb5kdc")
 	dir := stateDir(t)
 	r := &Realm{
 		process:    &process{t: t, name: "krb5kdc", dir: dir}, // not started yet, but its folder is needed
-		Name:       "EBB.TEST",
+		Name:       realm,
 		Port:       freePorts(t, 1)[0],
 		ConfigFile: filepath.Join(dir, "krb5.conf"),
 		Keytab:     filepath.Join(dir, "http.keytab"),
@@ -65,9 +72,9 @@ func KDC(t testing.TB) *Realm {
 func (r *Realm) writeConfigs() {
 	r.t.Helper()
 	data := struct {
-		Dir, Realm string
-		Port       int
-	}{r.dir, r.Name, r.Port}
+		Dir, Realm, Domain string
+		Port               int
+	}{r.dir, r.Name, strings.ToLower(r.Name), r.Port}
 	for name, text := range map[string]string{"krb5.conf": krb5Conf, "kdc.conf": kdcConf} {
 		writeConfig(r.t, r.dir, text, data)
 		if err := os.Rename(filepath.Join(r.dir, "server.conf"), filepath.Join(r.dir, name)); err != nil {
@@ -108,10 +115,11 @@ func (r *Realm) CCache(t testing.TB, user User, lifetime time.Duration) string {
 }
 
 // Kinit puts a new ticket of user into the cache called name, as a person would
-// who runs kinit.
+// who runs kinit. It can be renewed for an hour.
 func (r *Realm) Kinit(t testing.TB, name string, user User, lifetime time.Duration) {
 	t.Helper()
-	cmd := exec.Command(need(t, "kinit"), "-l", fmt.Sprintf("%ds", lifetime/time.Second), "-c", "FILE:"+name, "-k", "-t", r.UserKeytab, user.Name)
+	cmd := exec.Command(need(t, "kinit"), "-l", fmt.Sprintf("%ds", lifetime/time.Second), "-r", "1h",
+		"-c", "FILE:"+name, "-k", "-t", r.UserKeytab, user.Name)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "KRB5_CONFIG=" + r.ConfigFile}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("kinit: %v: %s", err, out)
