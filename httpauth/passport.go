@@ -102,7 +102,7 @@ func (s *passportSession) answer(ctx context.Context, m message, c *Challenge) (
 	}
 	at, err := returnURL(m.url, ticket.Return)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w %w", errSent, err)
 	}
 	return &passportAnswer{session: s, url: at, jar: jar, ticket: ticket.FromPP}, nil
 }

@@ -14,8 +14,9 @@ import (
 // maxLoginHops bounds how many login servers one message is handed on to.
 const maxLoginHops = 5
 
-// errSent means that the password has reached a login server, but no clear answer has come back.
-var errSent = errors.New("the password was sent, but")
+// errSent means that a login server has got the password or gives a ticket without it, but that nothing good has come
+// of it: no weaker scheme may follow.
+var errSent = errors.New("the sign-in was tried, but")
 
 // passportLogin is our conversation with the nexus and the login servers. It belongs to one goroutine at a time.
 type passportLogin struct {
@@ -90,11 +91,11 @@ func (l *passportLogin) configure(ctx context.Context) error {
 	if l.config != nil && l.newest <= l.config.Version {
 		return nil
 	}
-	resp, err := l.get(ctx, l.scheme.nexus, "", nil)
+	status, header, err := l.get(ctx, l.scheme.nexus, "", nil)
 	var fetched *passport.Configuration
 	if err == nil {
-		if fetched, err = passport.ParseConfiguration(resp.Header); err != nil {
-			err = unreadable(resp, err)
+		if fetched, err = passport.ParseConfiguration(header); err != nil {
+			err = unreadable(status, err)
 		}
 	}
 	switch {
@@ -112,11 +113,11 @@ func (l *passportLogin) configure(ctx context.Context) error {
 // ask sends one message to the login server at, and to those that it is handed on to. It returns the one that answered.
 func (l *passportLogin) ask(ctx context.Context, at *url.URL, authorization string) (*url.URL, passport.Reply, error) {
 	for range maxLoginHops {
-		resp, err := l.get(ctx, at, authorization, l.cookies)
+		status, header, err := l.get(ctx, at, authorization, l.cookies)
 		var reply passport.Reply
 		if err == nil {
-			if reply, err = passport.ParseReply(at, resp.StatusCode, resp.Header); err != nil {
-				err = unreadable(resp, err)
+			if reply, err = passport.ParseReply(at, status, header); err != nil {
+				err = unreadable(status, err)
 			}
 		}
 		if err != nil {
@@ -126,7 +127,7 @@ func (l *passportLogin) ask(ctx context.Context, at *url.URL, authorization stri
 		if reply.LoggedOut {
 			l.cookies = newJar()
 		}
-		l.cookies.SetCookies(at, resp.Cookies())
+		l.cookies.SetCookies(at, (&http.Response{Header: header}).Cookies())
 		if reply.Redirect == nil {
 			return at, reply, nil
 		}
@@ -135,19 +136,19 @@ func (l *passportLogin) ask(ctx context.Context, at *url.URL, authorization stri
 	return at, passport.Reply{}, fmt.Errorf("%w: the login servers hand us on without end (%d times)", ErrChallenge, maxLoginHops)
 }
 
-// unreadable is the error for resp, which is not of Passport. A server that is out of order will be back some time.
-func unreadable(resp *http.Response, err error) error {
-	if resp.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("it answered %s", resp.Status)
+// unreadable is the error for an answer that is not of Passport. A server that is out of order will be back some time.
+func unreadable(status int, err error) error {
+	if status >= http.StatusInternalServerError {
+		return fmt.Errorf("it answered %d %s", status, http.StatusText(status))
 	}
 	return fmt.Errorf("%w: %w", ErrChallenge, err)
 }
 
-// get makes one request beside the one that is answered. Only the header of the response is left.
-func (l *passportLogin) get(ctx context.Context, at *url.URL, authorization string, jar *cookiejar.Jar) (*http.Response, error) {
+// get makes one request beside the one that is answered, with the cookies of jar if there is one.
+func (l *passportLogin) get(ctx context.Context, at *url.URL, authorization string, jar *cookiejar.Jar) (int, http.Header, error) {
 	req, err := http.NewRequestWithContext(aside{ctx}, http.MethodGet, at.String(), http.NoBody)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
@@ -161,15 +162,14 @@ func (l *passportLogin) get(ctx context.Context, at *url.URL, authorization stri
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		if resp != nil {
-			resp.Body.Close()
-		}
-		return nil, err
+	if resp != nil {
+		_ = readHead(resp.Body)
+		resp.Body.Close()
 	}
-	_ = readHead(resp.Body)
-	resp.Body.Close()
-	return resp, nil
+	if err != nil {
+		return 0, nil, err
+	}
+	return resp.StatusCode, resp.Header, nil
 }
 
 // aside is a context without its values: what the caller traces is not for requests that it does not know of.

@@ -72,15 +72,18 @@ func TestParseReply(t *testing.T) {
 		want   *Reply   // nil for an error
 	}{
 		"a ticket": {
-			200, []string{"Authentication-Info: Passport1.4 da-status=success,tname=a,tname=b,from-PP='t=x==&p=',ru=http://h/?a=b"},
+			200,
+			[]string{"Authentication-Info: Passport1.4 da-status=success,tname=a,tname=b,from-PP='t=x==&p=',ru=http://h/?a=b"},
 			&Reply{Ticket: &Ticket{"'t=x==&p='", "http://h/?a=b"}},
 		},
 		"a ticket with any status": {
-			302, []string{"Authentication-Info: passport1.4\tDA-Status=Success, FROM-pp=x y ,a", "Location: http://evil/", "PassportConfig: ConfigVersion=12"},
+			302,
+			[]string{"Authentication-Info: passport1.4\tDA-Status=Success, FROM-pp=x y ,a", "Location: http://evil/", "PassportConfig: ConfigVersion=12"},
 			&Reply{Ticket: &Ticket{FromPP: "x y "}, Version: 12},
 		},
 		"the second field": {
-			200, []string{"Authentication-Info: rspauth=1", "Authentication-Info: Passport1.4 da-status=success,from-PP=t"},
+			200,
+			[]string{"Authentication-Info: rspauth=1", "Authentication-Info: Passport1.4 da-status=success,from-PP=t"},
 			&Reply{Ticket: &Ticket{FromPP: "t"}},
 		},
 		"no ticket":         {200, []string{"Authentication-Info: Passport1.4 da-status=success,ru=https://h/"}, nil},
@@ -90,7 +93,8 @@ func TestParseReply(t *testing.T) {
 		"another version":   {200, []string{"Authentication-Info: Passport1.3 da-status=success,from-PP=t"}, nil},
 		"a control":         {200, []string{"Authentication-Info: Passport1.4 da-status=success,from-PP=\x7f"}, nil},
 		"a challenge": {
-			401, []string{`WWW-Authenticate: Basic realm="x"`, "WWW-Authenticate: Passport1.4 da-status=failed,srealm=R,ts=-3,b c=d=e,prompt,cburl=u,cbtxt=t", "PassportConfig: ConfigVersion=x"},
+			401,
+			[]string{`WWW-Authenticate: Basic realm="x"`, "WWW-Authenticate: Passport1.4 da-status=failed,srealm=R,ts=-3,b c=d=e,prompt,cburl=u,cbtxt=t", "PassportConfig: ConfigVersion=x"},
 			&Reply{Challenge: &Challenge{Realm: "R", Prompt: true, Custom: []string{"ts=-3", "b c=d=e"}}},
 		},
 		"a final one":             {401, []string{"WWW-Authenticate: Passport1.4 srealm=R, DA-STATUS=failed-noretry"}, &Reply{Challenge: &Challenge{Realm: "R", Final: true}}},
@@ -105,7 +109,8 @@ func TestParseReply(t *testing.T) {
 		"an ordinary redirect":    {302, []string{"Location: https://h/"}, nil},
 		"a logout":                {302, []string{"Authentication-Info: Passport1.4 da-status=logout", "Location: https://h/"}, &Reply{LoggedOut: true}},
 		"a logout with a challenge": {
-			401, []string{"Authentication-Info: Passport1.4 da-status=logout", "WWW-Authenticate: Passport1.4 da-status=failed,srealm=R"},
+			401,
+			[]string{"Authentication-Info: Passport1.4 da-status=logout", "WWW-Authenticate: Passport1.4 da-status=failed,srealm=R"},
 			&Reply{LoggedOut: true, Challenge: &Challenge{Realm: "R"}},
 		},
 		"a logout by 401": {401, []string{"Authentication-Info: Passport1.4 da-status=logout"}, &Reply{LoggedOut: true}},

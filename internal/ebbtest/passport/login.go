@@ -132,7 +132,7 @@ func (t *Trio) answer(w http.ResponseWriter, r *http.Request, m message) {
 	remembered := t.holds(t.remembered, r, loginCookie)
 	switch {
 	case m.signIn && o.Fail:
-		panic(http.ErrAbortHandler)
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case !m.signIn && remembered && t.logOut():
 		w.Header().Set("Authentication-Info", "Passport1.4 da-status=logout")
 		http.SetCookie(w, &http.Cookie{Name: loginCookie, Path: "/", MaxAge: -1})

@@ -26,7 +26,7 @@ type Options struct {
 	ReturnTo       string // the ru of its tickets; default the URL that was asked for
 	Announce       uint64 // the ConfigVersion that it announces; 0 none
 	LogOut         bool   // it answers the next cookie by signing the user out, once
-	Fail           bool   // it closes the connection of every Sign-in Request
+	Fail           bool   // it answers every Sign-in Request 503
 
 	// Of the nexus.
 	Version   uint64 // its ConfigVersion; default 10
