@@ -5,6 +5,7 @@ package httpauth_test
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,5 +129,55 @@ func TestRealParallel(t *testing.T) {
 			t.Errorf("%s: %d requests for %d files by %d connections", tt.scheme, len(log), at, len(ports))
 		}
 		t.Logf("%s: %d requests for %d files by %d connections", tt.scheme, len(log), at, len(ports))
+	}
+}
+
+// TestRealSambaNTLM: Samba's ntlm_auth, which takes the messages as they come.
+func TestRealSambaNTLM(t *testing.T) {
+	files, content := realFiles(t)
+	samba := rig.SambaNTLM(t, rig.Nginx(t, files))
+	for _, address := range []string{samba.URL("/pub/file.bin"), samba.HTTPS("/pub/file.bin")} {
+		for _, name := range ntlmNames(rig.NTLMAlice) {
+			c := httpauth.Credentials{Scheme: httpauth.NTLM, Origin: originOf(t, address), User: name, Password: rig.NTLMAlice.Password}
+			cfg := httpauth.Config{Credentials: []httpauth.Credentials{c}, TLS: trusting(t, samba)}
+			tr := mustNew(t, cfg)
+			for range 2 {
+				if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+					t.Errorf("%s as %s: %d, %d bytes, %v", address, name, status, len(got), err)
+				}
+			}
+			cfg.Credentials[0].Password += "x"
+			if e, _ := refusal(t, mustNew(t, cfg), newRequest(t, "GET", address, nil)); !errors.Is(e, httpauth.ErrRefused) {
+				t.Errorf("%s as %s with a wrong password: %v", address, name, e)
+			}
+		}
+	}
+}
+
+// TestRealChannelBinding: a server that demands Extended Protection, directly and through a tunnel.
+func TestRealChannelBinding(t *testing.T) {
+	files, content := realFiles(t)
+	realm := rig.KDC(t)
+	epa, squid := rig.EPA(t, files, realm), rig.Squid(t)
+	proxy, err := url.Parse(squid.Open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, way := range map[string]func(*http.Request) (*url.URL, error){"directly": nil, "by CONNECT": http.ProxyURL(proxy)} {
+		for _, scheme := range []httpauth.Scheme{httpauth.NTLM} {
+			for _, path := range []string{"/epa-require/file.bin", "/epa-allow/file.bin"} {
+				address := epa.HTTPS(path)
+				for _, user := range rig.NTLMUsers {
+					tr := mustNew(t, httpauth.Config{Proxy: way, TLS: trusting(t, epa), Credentials: []httpauth.Credentials{
+						{Scheme: scheme, Origin: originOf(t, address), User: user.Name, Password: user.Password},
+					}})
+					for range 2 {
+						if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+							t.Errorf("%s, %s by %s as %s: %d, %d bytes, %v", name, path, scheme, user.Name, status, len(got), err)
+						}
+					}
+				}
+			}
+		}
 	}
 }
