@@ -19,5 +19,8 @@ func main() {
 
 // runDaemon is `ebb daemon`: the command line itself knows the service only from outside.
 func runDaemon(ctx context.Context, o cli.DaemonOptions) error {
-	return daemon.Run(ctx, daemon.Config{System: o.System, Auto: o.Auto, ForbidCleartext: o.ForbidCleartext, IdleExit: o.IdleExit, Log: o.Log})
+	return daemon.Run(ctx, daemon.Config{
+		System: o.System, Auto: o.Auto, IdleExit: o.IdleExit, Log: o.Log,
+		ForbidCleartext: o.ForbidCleartext, PassportNexus: o.PassportNexus,
+	})
 }

@@ -35,6 +35,7 @@ type Program struct {
 type DaemonOptions struct {
 	System, Auto    bool
 	ForbidCleartext bool
+	PassportNexus   string
 	IdleExit        time.Duration
 	Log             *slog.Logger
 }

@@ -34,6 +34,7 @@ one by themselves when none runs; that one ends when it has had nothing to do fo
 	cmd.Flags().BoolVar(&o.Auto, "auto", false, "log to a file, and end when there has been nothing to do for a while")
 	cmd.Flags().DurationVar(&o.IdleExit, "idle-exit", time.Minute, "with --auto: how long that while is")
 	cmd.Flags().BoolVar(&o.ForbidCleartext, "forbid-cleartext", false, "refuse --allow-cleartext to every job")
+	cmd.Flags().StringVar(&o.PassportNexus, "passport-nexus", "", "`URL` of the server that names Passport's login server (default Microsoft's)")
 	cmd.AddCommand(a.daemonStop(), a.daemonStatus())
 	return cmd
 }

@@ -31,7 +31,9 @@ type Config struct {
 	IdleExit time.Duration
 	// ForbidCleartext overrules the leave that a job has to send passwords over plain http, and refuses it to new ones.
 	ForbidCleartext bool
-	Log             *slog.Logger // of a daemon that is not Auto
+	// PassportNexus is the https URL of the server that tells where Passport's login server is; "" is Microsoft's.
+	PassportNexus string
+	Log           *slog.Logger // of a daemon that is not Auto
 }
 
 const defaultIdleExit = time.Minute
@@ -54,7 +56,9 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
 	slog.SetDefault(cfg.Log) //nolint:forbidigo // what libraries print goes to the same place
-	svc, err := Open(ctx, places.dir, Options{Version: version.String(), ForbidCleartext: cfg.ForbidCleartext, Log: cfg.Log})
+	svc, err := Open(ctx, places.dir, Options{
+		Version: version.String(), ForbidCleartext: cfg.ForbidCleartext, PassportNexus: cfg.PassportNexus, Log: cfg.Log,
+	})
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
 		return awaitOther(ctx, places.socket, err) // another command was quicker; its daemon serves us both
 	}

@@ -42,6 +42,7 @@ type Service struct {
 type Options struct {
 	Version         string // of the program, for the servers
 	ForbidCleartext bool   // see Config
+	PassportNexus   string // see Config
 	Log             *slog.Logger
 }
 
@@ -71,7 +72,7 @@ func assemble(dir string, st store.Store, opts Options) (*Service, error) {
 	boot, log := sink.BootID(), opts.Log
 	s := &Service{store: st, log: log}
 	s.sink = sink.New(sink.Config{Instance: instance, BootID: boot, Log: log})
-	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + opts.Version})
+	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + opts.Version, PassportNexus: opts.PassportNexus})
 	s.notify = notify.New(notify.Config{Store: st, Secret: s.secret, Log: log, Version: opts.Version})
 	s.Engine = engine.New(engine.Config{
 		Store: st, Sink: s.sink, Sealer: box, Log: log, BootID: boot,
