@@ -105,6 +105,20 @@ func (r *Realm) Admin(command ...string) {
 	r.run(append([]string{need(r.t, "kadmin.local"), "-r", r.Name}, command...)...)
 }
 
+// AddConfig adds to krb5.conf. What it says first counts; the KDC reads it when it
+// starts.
+func (r *Realm) AddConfig(text string) {
+	r.t.Helper()
+	f, err := os.OpenFile(r.ConfigFile, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintf(f, "\n%s\n", text); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // CCache returns a ticket cache (the bare name of a FILE: cache) of the test's own
 // user, with user's ticket, which lasts for lifetime: whole seconds, at least one.
 func (r *Realm) CCache(t testing.TB, user User, lifetime time.Duration) string {
