@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/internal/ebbtest"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -153,7 +154,7 @@ func TestDialRace(t *testing.T) {
 func TestCurl(t *testing.T) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
-		t.Skip("curl is not installed")
+		ebbtest.Lacks(t, "curl is not installed: run `make install-test-deps` as root")
 	}
 	c, err := ebb.Dial(t.Context(), standIn(t, "daemon"))
 	if err != nil {

@@ -223,6 +223,13 @@ func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
+// waitdaemon waits until the daemon that was just started answers: until then, a command would start another.
+func waitDaemon(ts *testscript.TestScript, _ bool, _ []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	connect(ctx, ts).Close()
+}
+
 // connect waits for the script's daemon; a command in the background may be about to start it.
 func connect(ctx context.Context, ts *testscript.TestScript) *ebb.Client {
 	for {

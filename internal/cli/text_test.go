@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ebb-transfer/ebb/job"
@@ -54,6 +55,18 @@ func TestSuggestion(t *testing.T) {
 		if got := suggestion(in, commands, "ebb"); got != want {
 			t.Errorf("suggestion(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// A job that changed its owner says so wherever it is shown.
+func TestNeedsCredentials(t *testing.T) {
+	t.Parallel()
+	taken := job.Snapshot{Job: job.Job{ID: "3f2a", State: job.Queued, NeedsCredentials: true}, Waits: "it needs credentials: ownership changed; it waits"}
+	if !slices.Contains(jobRows(taken), [2]string{"needs credentials", "ownership changed"}) {
+		t.Errorf("ebb show: %q", jobRows(taken))
+	}
+	if got := whyText(taken); got != taken.Waits {
+		t.Errorf("ebb why: %q", got)
 	}
 }
 

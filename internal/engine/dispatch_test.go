@@ -21,7 +21,7 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// startBench is an engine in a bubble of virtual time.
+// startBench is an engine that downloads from d, perhaps in a bubble of virtual time.
 func startBench(t *testing.T, dir string, st store.Store, d transport.Downloader, change ...func(*Config)) *bench {
 	b := &bench{t: t, dir: dir}
 	cfg := Config{

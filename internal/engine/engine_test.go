@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +21,6 @@ import (
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/store/memstore"
-	"github.com/ebb-transfer/ebb/internal/transport"
 	"github.com/ebb-transfer/ebb/internal/transport/httpx"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -59,29 +58,12 @@ func newBenchOn(t *testing.T, dir string, st *memstore.Store, change ...func(*Co
 	t.Helper()
 	d := httpx.New(httpx.Config{UserAgent: "ebb/test"})
 	t.Cleanup(d.Close)
-	cfg := Config{
-		Store: st, Sealer: plainSealer{}, BootID: "boot-1", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Sink:       sink.New(sink.Config{Instance: "test", BootID: "boot-1"}),
-		Transports: map[string]transport.Downloader{"http": d, "https": d},
+	real := func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		c.Transports["https"] = d
 	}
-	for _, c := range change {
-		c(&cfg)
-	}
-	b := &bench{Engine: New(cfg), t: t, dir: dir, store: st}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
-	stopped := false
-	b.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	}
+	b := startBench(t, dir, st, d, append([]func(*Config){real}, change...)...)
+	b.store, b.stop = st, sync.OnceFunc(b.stop)
 	t.Cleanup(b.stop)
 	return b
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store/memstore"
 	"github.com/ebb-transfer/ebb/internal/transport"
 	"github.com/ebb-transfer/ebb/job"
@@ -169,21 +167,9 @@ func stillness(t *testing.T, src *stubborn) {
 }
 
 func stubbornBench(t *testing.T, dir string, src *stubborn) *bench {
-	b := &bench{t: t, dir: dir, store: memstore.New()}
-	b.Engine = New(Config{
-		Store: b.store, Sealer: plainSealer{}, BootID: "boot-1", Log: slog.New(slog.DiscardHandler),
-		Sink:       sink.New(sink.Config{Instance: "test", BootID: "boot-1"}),
-		Transports: map[string]transport.Downloader{"http": src},
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
-	b.stop = func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	}
+	st := memstore.New()
+	b := startBench(t, dir, st, src)
+	b.store = st
 	return b
 }
 

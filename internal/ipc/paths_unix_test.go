@@ -45,7 +45,7 @@ func TestPlaces(t *testing.T) {
 		{"relative state folder", []string{"EBB_STATE_DIR", "../x/"}, false, filepath.Join(here, "../x"), ""},
 		{"socket", []string{"EBB_STATE_DIR", "/s/1", "EBB_SOCKET", "/r/e.sock"}, false, "/s/1", "/r/e.sock"},
 		{"relative socket", []string{"EBB_STATE_DIR", "/s/1", "EBB_SOCKET", "e.sock"}, false, "/s/1", here + "/e.sock"},
-		{"system", []string{"HOME", "/root", "XDG_STATE_HOME", "/s", "XDG_RUNTIME_DIR", run}, true, systemState, systemRun + "/ebb.sock"},
+		{"system", []string{"HOME", "/home/u", "XDG_STATE_HOME", "/s", "XDG_RUNTIME_DIR", run}, true, systemState, systemRun + "/ebb.sock"},
 		{"system with a state folder", []string{"EBB_STATE_DIR", "/s/1"}, true, "/s/1", "/s/1/ebb.sock"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,8 +82,8 @@ func TestRuntimeFolderOfAnotherUserIsNotUsed(t *testing.T) {
 	if err := os.Chown(run, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	got, err := SocketPath(Env{Getenv: environ("HOME", "/root", "XDG_RUNTIME_DIR", run)})
-	if want := "/root/" + homeState + "/ebb.sock"; got != want || err != nil {
+	got, err := SocketPath(Env{Getenv: environ("HOME", "/home/u", "XDG_RUNTIME_DIR", run)})
+	if want := "/home/u/" + homeState + "/ebb.sock"; got != want || err != nil {
 		t.Errorf("SocketPath = %q, %v, want %q", got, err, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ebb-transfer/ebb/internal/ebbtest"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -44,7 +45,7 @@ func TestCommandRunsAsItsOwner(t *testing.T) {
 	}
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
-		t.Skip(err)
+		ebbtest.Lacks(t, "no account to run a command as: %v", err)
 	}
 	f := newFixture(t)
 	j := f.newJob(func(j *job.Job) {
