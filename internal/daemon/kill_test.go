@@ -27,6 +27,8 @@ type process struct {
 	t      *testing.T
 	binary string
 	state  string
+	args   []string // beside "daemon"
+	env    []string // beside the test's own
 	cmd    *exec.Cmd
 	client *ebb.Client
 }
@@ -45,8 +47,8 @@ func newProcess(t *testing.T) *process {
 
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(p.binary, "daemon")
-	p.cmd.Env = append(os.Environ(), "EBB_STATE_DIR="+p.state, "EBB_SOCKET=", "HOME="+p.state)
+	p.cmd = exec.Command(p.binary, append([]string{"daemon"}, p.args...)...)
+	p.cmd.Env = append(append(os.Environ(), "EBB_STATE_DIR="+p.state, "EBB_SOCKET=", "HOME="+p.state), p.env...)
 	log, err := os.OpenFile(filepath.Join(p.state, "test.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		p.t.Fatal(err)
