@@ -26,7 +26,7 @@ type Request struct {
 // AccessLog returns the requests that the server has logged, oldest first. A
 // server logs a request after the last byte of its answer, so a line may come a
 // moment after the client has it all: see AwaitLog. What a stop cuts short is
-// logged by Apache, not by nginx.
+// logged by Apache, not by nginx and squid.
 func (p *process) AccessLog() []Request {
 	p.t.Helper()
 	text, err := os.ReadFile(filepath.Join(p.dir, "access.log"))

@@ -26,6 +26,7 @@ type process struct {
 	argv  []string
 	env   []string // beside PATH and LANG
 	ports []int
+	kill  bool // SIGTERM is too slow
 
 	cmd    *exec.Cmd     // nil while stopped
 	exited chan struct{} // closed when cmd has ended
@@ -114,10 +115,14 @@ func (p *process) Stop() {
 	if p.cmd == nil {
 		return
 	}
+	limit := stopLimit
+	if p.kill {
+		limit = 0
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
 	case <-p.exited:
-	case <-time.After(stopLimit):
+	case <-time.After(limit):
 		killGroup(p.cmd.Process.Pid)
 		<-p.exited
 	}

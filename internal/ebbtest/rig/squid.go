@@ -24,7 +24,7 @@ type ProxyAddresses struct {
 	Digest string // MD5
 
 	// Of SquidAll; "" otherwise.
-	Negotiate string // Kerberos, with a ticket for ServiceLocalhost or ServiceWeb; NTLMSSP if it is bare
+	Negotiate string // Kerberos, with a ticket for ServiceLocalhost; NTLMSSP if it is bare
 	NTLM      string // Samba's, for NTLMAlice
 	All       string // each of them
 }
@@ -88,7 +88,7 @@ func SambaNTLM(t testing.TB, origin *Server) *Server {
 }
 
 // SquidNegotiate is like [SambaNTLM] and asks for Negotiate: Kerberos, with a ticket
-// for [ServiceLocalhost] or [ServiceWeb], or NTLMSSP, which must not be in SPNEGO.
+// for [ServiceLocalhost], or NTLMSSP, which must not be in SPNEGO.
 func SquidNegotiate(t testing.TB, origin *Server, realm *Realm) *Server {
 	t.Helper()
 	config := squidConfig{Origin: origin.http, Doors: []door{{Name: "negotiate", Schemes: "negotiate"}}}

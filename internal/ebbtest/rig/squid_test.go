@@ -25,7 +25,8 @@ func TestSquidAll(t *testing.T) {
 	t.Parallel()
 	files, content := sample(t, 300_000)
 	realm := KDC(t)
-	origin, proxy, as := Nginx(t, files), SquidAll(t, realm), newClients(t, realm)
+	origin, proxy, as := Apache(t, files), SquidAll(t, realm), newClients(t, realm)
+	samba := SambaNTLM(t, origin)
 	basic, digest := as.with("basic", Alice), as.with("digest", Alice)
 	for name, addresses := range map[string]ProxyAddresses{"http": proxy.ProxyAddresses, "https": proxy.TLS} {
 		for _, tt := range []struct {
@@ -53,35 +54,26 @@ func TestSquidAll(t *testing.T) {
 			})
 		}
 	}
-}
 
-// A proxy and the server behind it each have their own credentials.
-func TestProxyAndOrigin(t *testing.T) {
-	t.Parallel()
-	files, content := sample(t, 300)
-	realm := KDC(t)
-	apache, proxy, as := Apache(t, files), SquidAll(t, realm), newClients(t, realm)
-	samba := SambaNTLM(t, apache)
-	digest := as.with("digest", Alice)
+	// A proxy and the server behind it each have their own credentials.
 	for _, tt := range []struct {
 		name     string
 		address  string
 		toProxy  client
+		server   *Server
 		url      string
 		toServer client
 	}{
-		{"digest, then NTLM", proxy.Digest, digest, samba.URL("/pub/file.bin"), as.ntlm},
-		{"digest, then NTLM in a tunnel", proxy.Digest, digest, samba.HTTPS("/pub/file.bin"), as.ntlm},
-		{"NTLM, then digest", proxy.NTLM, as.ntlm, apache.URL("/digest/file.bin"), digest},
-		{"NTLM, then digest in a tunnel", proxy.TLS.NTLM, as.ntlm, apache.HTTPS("/digest/file.bin"), digest},
+		{"digest, then NTLM", proxy.Digest, digest, samba, samba.URL("/pub/file.bin"), as.ntlm},
+		{"digest, then NTLM in a tunnel", proxy.Digest, digest, samba, samba.HTTPS("/pub/file.bin"), as.ntlm},
+		{"NTLM, then digest", proxy.NTLM, as.ntlm, origin, origin.URL("/digest/file.bin"), digest},
+		{"NTLM, then digest in a tunnel", proxy.TLS.NTLM, as.ntlm, origin, origin.HTTPS("/digest/file.bin"), digest},
 	} {
-		// Both certificate authorities, in a run of curl that trusts but one for servers.
-		ca := samba.CAFile
-		if strings.Contains(tt.url, "/digest/") {
-			ca = apache.CAFile
-		}
-		extra := slices.Concat([]string{"-x", tt.address, "--proxy-cacert", proxy.CAFile, "--cacert", ca}, tt.toProxy.toProxy().args)
-		t.Run(tt.name, func(t *testing.T) { tt.toServer.expect(t, 0, tt.url, content, extra...) })
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			extra := []string{"-x", tt.address, "--proxy-cacert", proxy.CAFile, "--cacert", tt.server.CAFile}
+			tt.toServer.expect(t, 0, tt.url, content, append(extra, tt.toProxy.toProxy().args...)...)
+		})
 	}
 }
 

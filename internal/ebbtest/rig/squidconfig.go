@@ -40,10 +40,12 @@ func (c *squidConfig) askNTLM(t testing.TB) {
 		need(t, "ntlm_auth"), NTLMDomain, NTLMAlice.Name, NTLMAlice.Password)
 }
 
-// askNegotiate has Kerberos checked with the keys of realm. It comes after askNTLM.
+// askNegotiate has Kerberos checked with the key of one service of realm: with all
+// of them the checker wants the machine's name to have an address. It comes after
+// askNTLM.
 func (c *squidConfig) askNegotiate(realm *Realm) {
-	c.Negotiate = fmt.Sprintf("/usr/lib/squid/negotiate_wrapper_auth --ntlm %s --kerberos /usr/lib/squid/negotiate_kerberos_auth -k %s -s GSS_C_NO_NAME",
-		c.NTLM, realm.Keytab)
+	c.Negotiate = fmt.Sprintf("/usr/lib/squid/negotiate_wrapper_auth --ntlm %s --kerberos /usr/lib/squid/negotiate_kerberos_auth -k %s -s %s",
+		c.NTLM, realm.Keytab, ServiceLocalhost)
 }
 
 // start fills in the folder and the ports, and starts squid. Its certificate is
@@ -59,6 +61,7 @@ func (c *squidConfig) start(t testing.TB, realm *Realm) (*process, *x509.CertPoo
 	c.Name = fmt.Sprintf("rig%d", ports[0])
 	writePasswords(t, c.Dir)
 	write(t, filepath.Join(c.Dir, "samba.conf"), sambaConf)
+	write(t, filepath.Join(c.Dir, "hosts"), "127.0.0.1 localhost web.ebb.test\n")
 	roots := writeCertificates(t, c.Dir)
 	writeConfig(t, c.Dir, squidConf, c)
 	own(t, c.Dir)
@@ -75,5 +78,7 @@ func (c *squidConfig) start(t testing.TB, realm *Realm) (*process, *x509.CertPoo
 		}
 	})
 	argv := []string{bin, "-N", "-f", c.Dir + "/server.conf", "-n", c.Name}
-	return launch(t, "squid", c.Dir, argv, ports, env...), roots
+	p := launch(t, "squid", c.Dir, argv, ports, env...)
+	p.kill = true // it takes a second to end, in which its connections stay open
+	return p, roots
 }
