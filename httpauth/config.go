@@ -68,8 +68,8 @@ type Kerberos struct {
 	// CCache is the cache with tickets: a path, FILE:path or DIR:path. The default is KRB5CCNAME in the environment,
 	// then default_ccache_name in ConfigFile, then /tmp/krb5cc_UID. It is read again when it has changed.
 	CCache string
-	// Keytab has keys to get tickets with where CCache has none, for as long as it takes. The default is
-	// KRB5_CLIENT_KTNAME in the environment, then default_client_keytab_name in ConfigFile.
+	// Keytab has a user's key, to get tickets with instead of CCache, for as long as it takes. By default, where the
+	// cache has no valid ticket, it is KRB5_CLIENT_KTNAME in the environment, then default_client_keytab_name in ConfigFile.
 	Keytab string
 	// UID is the user whose cache it is, for a service that acts for others; then the environment has
 	// no say, and the cache must belong to that user. The default nil is the user of the process.

@@ -163,18 +163,22 @@ func TestRealChannelBinding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kerberos := httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: realm.CCache(t, rig.Alice, time.Hour)}
+	all := []httpauth.Credentials{{Scheme: httpauth.Negotiate, Implicit: true}}
+	for _, user := range rig.NTLMUsers {
+		all = append(all,
+			httpauth.Credentials{Scheme: httpauth.NTLM, User: user.Name, Password: user.Password},
+			httpauth.Credentials{Scheme: httpauth.Negotiate, User: `RIG\` + user.Name, Password: user.Password}) // no realm: NTLM
+	}
 	for name, way := range map[string]func(*http.Request) (*url.URL, error){"directly": nil, "by CONNECT": http.ProxyURL(proxy)} {
-		for _, scheme := range []httpauth.Scheme{httpauth.NTLM} {
-			for _, path := range []string{"/epa-require/file.bin", "/epa-allow/file.bin"} {
-				address := epa.HTTPS(path)
-				for _, user := range rig.NTLMUsers {
-					tr := mustNew(t, httpauth.Config{Proxy: way, TLS: trusting(t, epa), Credentials: []httpauth.Credentials{
-						{Scheme: scheme, Origin: originOf(t, address), User: user.Name, Password: user.Password},
-					}})
-					for range 2 {
-						if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
-							t.Errorf("%s, %s by %s as %s: %d, %d bytes, %v", name, path, scheme, user.Name, status, len(got), err)
-						}
+		for _, path := range []string{"/epa-require/file.bin", "/epa-allow/file.bin"} {
+			address := named(epa.HTTPS(path))
+			for _, c := range all {
+				c.Origin = originOf(t, address)
+				tr := mustNew(t, httpauth.Config{Proxy: way, TLS: trusting(t, epa), Kerberos: kerberos, Credentials: []httpauth.Credentials{c}})
+				for range 2 {
+					if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+						t.Errorf("%s, %s by %s as %q: %d, %d bytes, %v", name, path, c.Scheme, c.User, status, len(got), err)
 					}
 				}
 			}

@@ -1,0 +1,173 @@
+//go:build integration
+
+package httpauth_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ebb-transfer/ebb/httpauth"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/rig"
+)
+
+// named returns address with localhost in place of 127.0.0.1: Kerberos knows no addresses.
+func named(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
+
+// TestRealNegotiate: Kerberos with a ticket cache, a keytab and a password, and NTLM in both forms, at Apache
+// (MIT Kerberos, gss-ntlmssp) and at squid, whose Negotiate takes only bare NTLM.
+func TestRealNegotiate(t *testing.T) {
+	files, content := realFiles(t)
+	realm := rig.KDC(t)
+	apache := rig.ApacheGSSAPI(t, files, realm)
+	squid := rig.SquidNegotiate(t, apache, realm)
+	cache := realm.CCache(t, rig.Alice, time.Hour)
+	with := func(user rig.User) httpauth.Credentials {
+		return httpauth.Credentials{Scheme: httpauth.Negotiate, User: user.Name, Password: user.Password}
+	}
+	implicit := httpauth.Credentials{Scheme: httpauth.Negotiate, Implicit: true}
+	kerberos := httpauth.Kerberos{ConfigFile: realm.ConfigFile}
+	for _, tt := range []struct {
+		name     string
+		server   *rig.Server
+		path     string
+		c        httpauth.Credentials
+		kerberos httpauth.Kerberos
+	}{
+		{"cache", apache, "/negotiate/", implicit, httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: cache}},
+		{"keytab", apache, "/negotiate/", implicit, httpauth.Kerberos{ConfigFile: realm.ConfigFile, Keytab: realm.UserKeytab}},
+		{"password", apache, "/negotiate/", with(rig.Juergen), kerberos},
+		{"cache, squid", squid, "/pub/", implicit, httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: cache}},
+		{"password, squid", squid, "/pub/", with(rig.Alice), kerberos},
+		{"password, multi", apache, "/multi/", with(rig.Bob), kerberos},
+		{"NTLM", apache, "/negotiate-ntlm/", with(rig.NTLMAlice), httpauth.Kerberos{ConfigFile: "/nowhere"}},
+		{"NTLM with a domain", apache, "/negotiate-ntlm/", with(rig.User{Name: `RIG\bob`, Password: rig.Bob.Password}), kerberos},
+		{"NTLM, squid", squid, "/pub/", with(rig.NTLMAlice), httpauth.Kerberos{ConfigFile: "/nowhere"}},
+	} {
+		for _, address := range []string{tt.server.URL(tt.path + "file.bin"), tt.server.HTTPS(tt.path + "file.bin")} {
+			address := named(address)
+			tt.c.Origin = originOf(t, address)
+			cfg := httpauth.Config{Credentials: []httpauth.Credentials{tt.c}, TLS: trusting(t, tt.server), Kerberos: tt.kerberos, HTTP2: true}
+			tr := mustNew(t, cfg)
+			for range 3 {
+				if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+					t.Errorf("%s, %s: %d, %d bytes, %v", tt.name, address, status, len(got), err)
+				}
+			}
+			if tt.c.Implicit {
+				continue
+			}
+			cfg.Credentials[0].Password += "x"
+			e, _ := refusal(t, mustNew(t, cfg), newRequest(t, "GET", address, nil))
+			if !errors.Is(e, httpauth.ErrRefused) || e.Refused != httpauth.Negotiate {
+				t.Errorf("%s, %s with a wrong password: %v", tt.name, address, e)
+			}
+		}
+	}
+}
+
+// TestRealNegotiateProxies: squid, plain and by CONNECT, reached in the clear and by TLS.
+func TestRealNegotiateProxies(t *testing.T) {
+	files, content := realFiles(t)
+	realm := rig.KDC(t)
+	apache, squid := rig.ApacheGSSAPI(t, files, realm), rig.SquidAll(t, realm)
+	roots := apache.Roots.Clone()
+	roots.AddCert(certificateOf(t, squid.CAFile))
+	kerberos := httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: realm.CCache(t, rig.Alice, time.Hour)}
+	for _, address := range []string{squid.Negotiate, squid.TLS.Negotiate, squid.All, squid.TLS.All} {
+		address := named(address)
+		proxy, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range []string{
+			apache.URL("/pub/file.bin"), apache.HTTPS("/pub/file.bin"), apache.URL("/ntlm/file.bin"), apache.HTTPS("/ntlm/file.bin"),
+			apache.URL("/digest/file.bin"), apache.HTTPS("/digest/file.bin"),
+		} {
+			target := named(target)
+			for _, c := range []httpauth.Credentials{
+				{Implicit: true}, {User: rig.Bob.Name, Password: rig.Bob.Password}, {User: `RIG\alice`, Password: rig.NTLMAlice.Password},
+			} {
+				c.Target, c.Scheme, c.Origin = httpauth.Proxy, httpauth.Negotiate, originOf(t, address)
+				cfg := httpauth.Config{
+					Proxy: http.ProxyURL(proxy), TLS: &tls.Config{RootCAs: roots}, Kerberos: kerberos,
+					Credentials: []httpauth.Credentials{
+						c,
+						{Scheme: httpauth.NTLM, Origin: originOf(t, target), User: rig.Bob.Name, Password: rig.Bob.Password},
+						{Scheme: httpauth.Digest, Origin: originOf(t, target), User: rig.Juergen.Name, Password: rig.Juergen.Password},
+					},
+				}
+				tr := mustNew(t, cfg)
+				for range 2 {
+					if status, got, err := get(t, tr, "GET", target, ""); status != 200 || got != string(content) || err != nil {
+						t.Errorf("%s by %s as %q: %d, %d bytes, %v", target, address, c.User, status, len(got), err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestRealTickets: what goes wrong with tickets is said, and stops nothing that is weaker but has no refused secret.
+func TestRealTickets(t *testing.T) {
+	files, content := realFiles(t)
+	realm := rig.KDC(t)
+	apache := rig.ApacheGSSAPI(t, files, realm)
+	address, multi := named(apache.URL("/negotiate/file.bin")), named(apache.URL("/multi/file.bin"))
+	short := realm.CCache(t, rig.Alice, time.Second)
+	<-time.After(1100 * time.Millisecond)
+	implicit := httpauth.Credentials{Scheme: httpauth.Negotiate, Origin: originOf(t, address), Implicit: true}
+	basic := httpauth.Credentials{Scheme: httpauth.Basic, Origin: originOf(t, address), User: rig.Alice.Name, Password: rig.Alice.Password}
+	for _, tt := range []struct {
+		name, address string
+		kerberos      httpauth.Kerberos
+		reason        error
+		says          string
+	}{
+		{"expired", address, httpauth.Kerberos{CCache: short}, httpauth.ErrExpired, "kinit"},
+		{"no cache", address, httpauth.Kerberos{CCache: "/nowhere"}, httpauth.ErrNoIdentity, "/nowhere"},
+		{"kernel's cache", address, httpauth.Kerberos{CCache: "KEYRING:persistent:0"}, httpauth.ErrNoIdentity, "KEYRING"},
+		{"address", strings.Replace(address, "localhost", "127.0.0.1", 1), httpauth.Kerberos{}, httpauth.ErrNoIdentity, "127.0.0.1 is an address"},
+	} {
+		tt.kerberos.ConfigFile = realm.ConfigFile
+		implicit.Origin = originOf(t, tt.address)
+		e, _ := refusal(t, mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{implicit}, Kerberos: tt.kerberos}), newRequest(t, "GET", tt.address, nil))
+		if !errors.Is(e, tt.reason) || e.Status != 401 || e.Refused != "" || !strings.Contains(e.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q in it", tt.name, e, tt.says)
+		}
+	}
+	implicit.Origin = originOf(t, multi)
+	tr := mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{implicit, basic}, Kerberos: httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: short}})
+	if status, got, err := get(t, tr, "GET", multi, ""); status != 200 || got != string(content) || err != nil {
+		t.Errorf("Basic after a ticket that has expired: %d, %d bytes, %v", status, len(got), err)
+	}
+	wrong := httpauth.Credentials{Scheme: httpauth.Negotiate, Origin: originOf(t, multi), User: rig.Alice.Name, Password: "wrong"}
+	e, _ := refusal(t, mustNew(t, httpauth.Config{Credentials: []httpauth.Credentials{wrong, basic}, Kerberos: httpauth.Kerberos{ConfigFile: realm.ConfigFile}}), newRequest(t, "GET", multi, nil))
+	if !errors.Is(e, httpauth.ErrRefused) || e.Refused != httpauth.Negotiate {
+		t.Errorf("after a password that the KDC refused: %v", e)
+	}
+}
+
+// TestRealNewKey: the service gets another key while tickets for the old one are kept.
+func TestRealNewKey(t *testing.T) {
+	files, content := realFiles(t)
+	realm := rig.KDC(t)
+	apache := rig.ApacheGSSAPI(t, files, realm)
+	address := named(apache.URL("/negotiate/file.bin"))
+	tr := mustNew(t, httpauth.Config{
+		Credentials: []httpauth.Credentials{{Scheme: httpauth.Negotiate, Origin: originOf(t, address), User: rig.Bob.Name, Password: rig.Bob.Password}},
+		Kerberos:    httpauth.Kerberos{ConfigFile: realm.ConfigFile},
+	})
+	for range 2 {
+		if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
+			t.Errorf("%d, %d bytes, %v", status, len(got), err)
+		}
+		realm.Admin("ktremove", "-k", realm.Keytab, rig.ServiceLocalhost, "all")
+		realm.Admin("ktadd", "-k", realm.Keytab, rig.ServiceLocalhost) // makes a new key
+		apache.Restart()
+	}
+}
