@@ -115,17 +115,20 @@ func TestPassportSignIn(t *testing.T) {
 
 func TestPassportRedirects(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]passport.Options{
-		"P15 of a sign-in":       {RedirectSignIn: true},
-		"P15 of a token request": {RedirectToken: true},
-		"P15 of both":            {RedirectSignIn: true, RedirectToken: true},
+	for name, tt := range map[string]struct {
+		o     passport.Options
+		first int // requests at the first login server
+	}{
+		"P15 of a sign-in":       {passport.Options{RedirectSignIn: true}, 2},
+		"P15 of a token request": {passport.Options{RedirectToken: true}, 1},
+		"P15 of both":            {passport.Options{RedirectSignIn: true, RedirectToken: true}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newPassport(t, o)
+			c := newPassport(t, tt.o)
 			c.download(t, 0)
-			if n := len(c.Login2.Requests()); n == 0 {
-				t.Error("the second login server was not asked")
+			if first, second := len(c.Login.Requests()), len(c.Login2.Requests()); first != tt.first || second != 3-tt.first {
+				t.Errorf("the login servers saw %d and %d requests", first, second)
 			}
 		})
 	}

@@ -133,6 +133,58 @@ func (c passportClient) rush(t *testing.T, n int) bool {
 	return let == n
 }
 
+// TestPassportPasswordIsChanged: those that wait for their turn to sign in learn that the password is no longer right.
+func TestPassportPasswordIsChanged(t *testing.T) {
+	t.Parallel()
+	c := newPassport(t, passport.Options{NoCookie: true, NoCookies: true, Size: 1 << 10})
+	c.download(t, 0)
+	c.Set(func(o *passport.Options) { o.Password = "new" })
+	if c.rush(t, 20) {
+		t.Error("let through")
+	}
+	if got := c.traffic(); got.signIns != 2 {
+		t.Errorf("the servers saw %+v, want 2 sign-ins", got)
+	}
+}
+
+// TestPassportLateChallenge: another request signs in while a challenge is on its way.
+func TestPassportLateChallenge(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		before, after bool // the cookies run out before and after the other sign-in
+		want          traffic
+	}{
+		"of a request without cookies":          {false, false, traffic{partner: 4, nexus: 1, tokens: 1, signIns: 1}},
+		"of a request with old cookies":         {true, false, traffic{partner: 6, nexus: 1, tokens: 2, signIns: 1}},
+		"and the new cookies are no longer new": {false, true, traffic{partner: 5, nexus: 1, tokens: 2, signIns: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newPassport(t, passport.Options{Size: 1 << 10})
+			if tt.before {
+				c.download(t, 0)
+				c.ExpireCookies()
+			}
+			trace := &httptrace.ClientTrace{GotFirstResponseByte: sync.OnceFunc(func() {
+				c.download(t, 0)
+				if tt.after {
+					c.ExpireCookies()
+				}
+			})}
+			req := newRequest(t, http.MethodGet, c.FileURL, nil)
+			resp, err := c.RoundTrip(req.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Error(resp.Status)
+			}
+			c.saw(t, tt.want)
+		})
+	}
+}
+
 func TestPassportCookies(t *testing.T) {
 	t.Parallel()
 	c := newPassport(t, passport.Options{Size: 1 << 10})

@@ -165,6 +165,10 @@ func TestPassportNexus(t *testing.T) {
 		c.Set(func(o *passport.Options) { o.Announce, o.DALogin = 11, "login.invalid/" })
 		c.download(t, 0)
 		c.saw(t, traffic{partner: 4, nexus: 2, tokens: 3, signIns: 2})
+		c.Set(func(o *passport.Options) { o.Announce = 0 })
+		c.download(t, 0) // it was announced once more after it was fetched
+		c.download(t, 0)
+		c.saw(t, traffic{partner: 8, nexus: 3, tokens: 5, signIns: 4})
 	})
 	t.Run("P2 the old one serves while the nexus is down", func(t *testing.T) {
 		t.Parallel()

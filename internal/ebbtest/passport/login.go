@@ -134,8 +134,7 @@ func (t *Trio) answer(w http.ResponseWriter, r *http.Request, m message) {
 	case m.signIn && o.Fail:
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case !m.signIn && remembered && t.logOut():
-		w.Header().Set("Authentication-Info", "Passport1.4 da-status=logout")
-		http.SetCookie(w, &http.Cookie{Name: loginCookie, Path: "/", MaxAge: -1})
+		w.Header().Set("Authentication-Info", "Passport1.4 da-status=logout") // that alone makes the cookie void
 		w.WriteHeader(http.StatusOK)
 	case !m.signIn && remembered, m.signIn && m.user == o.User && m.password == o.Password:
 		t.ticket(w, o, m)
