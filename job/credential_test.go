@@ -39,23 +39,28 @@ func TestCredentialRefusals(t *testing.T) {
 			job.Credential{Target: "server", Scheme: "basic", User: "alice", EmptyPassword: true},
 		},
 		{
-			job.InvalidArg, job.Credential{Target: "server", Scheme: "digest", User: "alice", Password: "secret", EmptyPassword: true},
+			job.InvalidArg,
+			job.Credential{Target: "server", Scheme: "digest", User: "alice", Password: "secret", EmptyPassword: true},
 			pair("server", "digest"),
 		},
 		{
-			job.InvalidArg, job.Credential{Target: "proxy", Scheme: "ntlm", User: "alice", Implicit: true},
+			job.InvalidArg,
+			job.Credential{Target: "proxy", Scheme: "ntlm", User: "alice", Implicit: true},
 			job.Credential{Target: "proxy", Scheme: "ntlm", Implicit: true},
 		},
 		{
-			job.InvalidArg, job.Credential{Target: "server", Scheme: "negotiate", EmptyPassword: true, Implicit: true},
+			job.InvalidArg,
+			job.Credential{Target: "server", Scheme: "negotiate", EmptyPassword: true, Implicit: true},
 			job.Credential{Target: "server", Scheme: "negotiate", Implicit: true},
 		},
 		{
-			job.InvalidArg, job.Credential{Target: "server", Scheme: "bearer", EmptyPassword: true},
+			job.InvalidArg,
+			job.Credential{Target: "server", Scheme: "bearer", EmptyPassword: true},
 			job.Credential{Target: "server", Scheme: "bearer", Password: "token"},
 		},
 		{
-			job.InvalidArg, job.Credential{Target: "server", Scheme: "bearer", User: "alice", Password: "token"},
+			job.InvalidArg,
+			job.Credential{Target: "server", Scheme: "bearer", User: "alice", Password: "token"},
 			job.Credential{Target: "server", Scheme: "bearer", Password: "token"},
 		},
 	} {
@@ -86,7 +91,7 @@ func TestNoCredentialsAtAll(t *testing.T) {
 				t.Errorf("%v without user and password: %v, want E_INVALIDARG", c, err)
 			}
 			c.Implicit = true
-			want := job.Code(job.OK)
+			want := job.OK
 			if scheme != "ntlm" && scheme != "negotiate" && scheme != "any" {
 				want = job.InvalidArg
 			}

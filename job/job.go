@@ -149,15 +149,14 @@ func (s FileSpec) file() (File, error) {
 
 // Remedy is how a job that stopped with an error goes on, for a person at a command line.
 func (j Job) Remedy() string {
-	id := j.ID.Short()
-	code := OK
+	id, status := j.ID.Short(), 0
 	if j.Error != nil {
-		code = j.Error.Code
+		status = j.Error.Code.HTTP()
 	}
-	switch code {
-	case HTTPStatus(401):
+	switch status {
+	case 401:
 		return fmt.Sprintf("for other credentials: ebb credentials set %[1]s; then: ebb resume %[1]s", id)
-	case HTTPStatus(407):
+	case 407:
 		return fmt.Sprintf("for other credentials: ebb credentials set %[1]s --target proxy; then: ebb resume %[1]s", id)
 	}
 	return "once that is cleared: ebb resume " + id

@@ -162,6 +162,27 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+func TestRemedy(t *testing.T) {
+	t.Parallel()
+	const id = "3f2a41c7-0000-4000-8000-000000000001"
+	for _, tt := range []struct {
+		err  *Error
+		want string
+	}{
+		{&Error{Code: HTTPStatus(401)}, "for other credentials: ebb credentials set 3f2a41c7; then: ebb resume 3f2a41c7"},
+		{&Error{Code: HTTPStatus(407)}, "for other credentials: ebb credentials set 3f2a41c7 --target proxy; then: ebb resume 3f2a41c7"},
+		{&Error{Code: DiskFull}, "once that is cleared: ebb resume 3f2a41c7"},
+		{nil, "once that is cleared: ebb resume 3f2a41c7"},
+	} {
+		if got := (Job{ID: id, Error: tt.err}).Remedy(); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)
+		}
+	}
+	if got := ID("3f2").Short(); got != "3f2" {
+		t.Errorf("a short ID is %q", got)
+	}
+}
+
 func TestValidators(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -224,6 +224,25 @@ func TestForbidCleartext(t *testing.T) {
 	}
 }
 
+// TestSecretsAreNotKeptWhileAJobWaits, which may be for days.
+func TestSecretsAreNotKeptWhileAJobWaits(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(1000), ebbtest.BasicAuth("alice", "secret"))
+	b := newBench(t)
+	spec := b.download(srv.URL)
+	spec.Credentials = []job.Credential{basic("alice", "wrong")}
+	j := b.create(spec)
+	b.until(j.ID, job.InError)
+	kept, err := ask(t.Context(), b.Engine, func(s *session) (bool, error) {
+		js := s.jobs[j.ID].secrets
+		js.mu.Lock()
+		defer js.mu.Unlock()
+		return js.loaded || js.known.credentials != nil, nil
+	})
+	if kept || err != nil {
+		t.Errorf("the password of a job in error is in memory (%v)", err)
+	}
+}
+
 // TestEmptyPassword is a password like any other, once it is said to be empty.
 func TestEmptyPassword(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Bytes(bytes.Repeat([]byte("x"), 100)), ebbtest.BasicAuth("guest", ""))
