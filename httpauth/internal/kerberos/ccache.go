@@ -60,7 +60,7 @@ func (c *cursor) ticket(version byte) (*ticket, error) {
 	if version == 3 {
 		kind = c.uint16() // it is there twice
 	}
-	t.key = key(kind, c.data())
+	t.key = newKey(kind, c.data())
 	authenticated := c.time()
 	t.start, t.end, t.renewTill = c.time(), c.time(), c.time()
 	if t.start.IsZero() {

@@ -1,6 +1,7 @@
 package kerberos
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ type realmConfig struct {
 	kdcs    map[string][]string // by realm: host:port; none for a realm that lists none
 	domains map[string]string   // [domain_realm]: host or .domain, in lower case
 
+	resolver *net.Resolver
 	answered map[string]string // by realm: the KDC that answered last; kept by the Identity
 }
 
@@ -75,7 +77,7 @@ func readConfigFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // nothing was written
 	return io.ReadAll(io.LimitReader(f, maxConfigSize+1))
 }
 
@@ -93,12 +95,12 @@ func listConfigFolder(dir string) ([]string, error) {
 // newRealmConfig takes from a profile what it is used for.
 func newRealmConfig(root *section, files string) (*realmConfig, error) {
 	c := &realmConfig{
-		files:     files,
+		files: files, resolver: net.DefaultResolver,
 		lookupKDC: true, udpLimit: 1465, clockSkew: 5 * time.Minute, ticketLifetime: 24 * time.Hour,
 		kdcs: make(map[string][]string), domains: make(map[string]string),
 	}
 	lib, allowRC4 := root.part("libdefaults"), false
-	err := errors.Join(
+	err := cmp.Or(
 		text(lib, "default_realm", &c.defaultRealm),
 		text(lib, "default_ccache_name", &c.cacheName),
 		text(lib, "default_client_keytab_name", &c.clientKeytab),

@@ -63,7 +63,7 @@ func (c *cursor) components(n uint32, field func() []byte) (parts []string) {
 	return parts
 }
 
-// key returns a copy: the file's bytes are wiped.
-func key(kind uint16, value []byte) types.EncryptionKey {
+// newKey copies the value: the file's bytes are wiped.
+func newKey(kind uint16, value []byte) types.EncryptionKey {
 	return types.EncryptionKey{KeyType: int32(kind), KeyValue: append([]byte(nil), value...)}
 }

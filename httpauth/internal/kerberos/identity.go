@@ -78,6 +78,7 @@ type Identity struct {
 	refusedFor stamp
 	silent     error // why no KDC answered, last
 	silentAt   time.Time
+	cancel     context.CancelFunc // ends the exchange that runs, or none
 	closed     bool
 }
 
@@ -93,15 +94,21 @@ func (id *Identity) String() string { return id.config.String() }
 func (id *Identity) GoString() string { return id.config.String() }
 
 // Close forgets the tickets and the password, as far as Go allows: session keys are
-// overwritten, the password, a string, is left to the garbage collector. It waits
-// for an exchange with a KDC to end. Initiate then fails; contexts that it returned
+// overwritten, the password, a string, is left to the garbage collector. It ends an
+// exchange with a KDC that runs. Initiate then fails; contexts that it returned
 // before stay good.
 func (id *Identity) Close() {
-	id.turn <- struct{}{}
+	id.mu.Lock()
+	id.closed, id.config.Password = true, ""
+	if id.cancel != nil {
+		id.cancel()
+	}
+	id.mu.Unlock()
+
+	id.turn <- struct{}{} // the exchange has the keys in use
 	defer func() { <-id.turn }()
 	id.mu.Lock()
 	defer id.mu.Unlock()
-	id.closed, id.config.Password = true, ""
 	id.cache.wipe()
 	id.own.wipe()
 	id.cache, id.own = nil, nil
@@ -171,21 +178,32 @@ func (id *Identity) ticket(ctx context.Context, service principal) (*ticket, err
 	conf.answered = id.answered
 	limited, cancel := context.WithTimeout(ctx, id.limit)
 	defer cancel()
-	t, err = id.obtain(limited, conf, w, l, service)
-	switch {
-	case err == nil:
+	id.mu.Lock()
+	id.cancel = cancel
+	id.mu.Unlock()
+	if t, err = id.obtain(limited, conf, w, l, service); err == nil {
 		return t, nil
-	case ctx.Err() != nil:
+	}
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
+	}
+	return nil, id.failed(err)
+}
+
+// failed returns what an exchange failed with, and remembers it for who waits.
+func (id *Identity) failed(err error) error {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	if id.closed {
+		return errClosed
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w within %v", errSilence, id.limit)
 	}
 	if errors.Is(err, errSilence) {
-		id.mu.Lock()
 		id.silent, id.silentAt = err, id.now()
-		id.mu.Unlock()
 	}
-	return nil, err
+	return err
 }
 
 // silence returns the error of an exchange that ended after asked: who waited for
@@ -242,7 +260,7 @@ func (id *Identity) login(ctx context.Context, conf *realmConfig, l *login) (*wa
 	if err != nil {
 		return nil, err
 	}
-	id.own = newWallet(tgt)
+	id.own = newWallet(tgt) // Close, if it has begun, waits for us and wipes it
 	return id.own, nil
 }
 
@@ -317,7 +335,7 @@ func (id *Identity) implicitSource(conf *realmConfig) (*wallet, *login, error) {
 			continue
 		}
 		if err != nil {
-			return nil, nil, errors.Join(why, err)
+			return nil, nil, fmt.Errorf("%w; %w", why, err)
 		}
 		return id.own, &login{who: k[0].owner, keytab: k, stamp: mark}, nil
 	}

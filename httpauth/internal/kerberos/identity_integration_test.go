@@ -20,11 +20,7 @@ import (
 // configWith returns the realm's krb5.conf with settings that come first, and so count.
 func configWith(t *testing.T, r *rig.Realm, first string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "krb5.conf")
-	if err := os.WriteFile(name, []byte(first+"\ninclude "+r.ConfigFile+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
+	return writeConfig(t, first+"\ninclude "+r.ConfigFile+"\n")
 }
 
 // count returns how many requests the KDC has logged with that kind and result.
@@ -342,15 +338,7 @@ func TestKDCSilent(t *testing.T) {
 	}
 	t.Cleanup(func() { silent.Close() })
 	conf := configWith(t, r, "[realms]\nEBB.TEST = {\n kdc = "+silent.Addr().String()+"\n}\n")
-	text, err := os.ReadFile(r.ConfigFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	alone := filepath.Join(t.TempDir(), "krb5.conf")
-	lonely := strings.ReplaceAll(string(text), " kdc = ", " kdc = "+silent.Addr().String()+"\n# ")
-	if err := os.WriteFile(alone, []byte(lonely), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	alone := writeConfig(t, "[libdefaults]\ndefault_realm = EBB.TEST\n[realms]\nEBB.TEST = {\n kdc = "+silent.Addr().String()+"\n}\n")
 
 	id := New(Config{ConfigFile: alone, User: "alice", Password: rig.Alice.Password})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -373,6 +361,28 @@ func TestKDCSilent(t *testing.T) {
 		t.Errorf("20 callers waited %v for a KDC that is given 200 ms", took)
 	}
 
+	// Removing the credentials ends the exchange.
+	id.limit = time.Minute
+	ended := make(chan error)
+	go func() { // ends with the exchange
+		_, err := id.Initiate(t.Context(), rig.ServiceLocalhost, nil)
+		ended <- err
+	}()
+	conn, err := silent.Accept() // it runs
+	for err == nil && len(id.turn) == 0 {
+		conn.Close() // of a call before
+		conn, err = silent.Accept()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	start = time.Now()
+	id.Close()
+	if err, took := <-ended, time.Since(start); !errors.Is(err, ErrNoTicket) || took > time.Second {
+		t.Errorf("Close during an exchange: %v after %v", err, took)
+	}
+
 	// The next KDC of the list is asked. The first costs what tcpLimit says, once.
 	start = time.Now()
 	if _, err := client(t, New(Config{ConfigFile: conf, User: "alice", Password: rig.Alice.Password})); err != nil {
@@ -380,17 +390,6 @@ func TestKDCSilent(t *testing.T) {
 	}
 	if took := time.Since(start); took > tcpLimit*3/2 {
 		t.Errorf("the silent KDC was asked again: %v", took)
-	}
-}
-
-// UDP first, as the default is, and TCP for a ticket that no datagram holds.
-func TestDatagrams(t *testing.T) {
-	t.Parallel()
-	r := rig.KDC(t)
-	conf := configWith(t, r, "[libdefaults]\nudp_preference_limit = 1465\n")
-	id := New(Config{ConfigFile: conf, User: "alice", Password: rig.Alice.Password})
-	if _, err := client(t, id); err != nil {
-		t.Error(err)
 	}
 }
 

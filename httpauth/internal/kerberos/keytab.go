@@ -55,7 +55,7 @@ func (c *cursor) keytabEntry() keytabEntry {
 	e.owner.name.NameType = int32(c.uint32())
 	c.uint32() // when it was written
 	e.version = uint32(c.uint8())
-	e.key = key(c.uint16(), c.short())
+	e.key = newKey(c.uint16(), c.short())
 	if len(c.rest) >= 4 { // for versions beyond 255
 		if long := c.uint32(); long != 0 {
 			e.version = long

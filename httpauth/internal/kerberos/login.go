@@ -243,7 +243,7 @@ func checkReply(rep *messages.KDCRepFields, req *messages.KDCReqFields, who prin
 	case in.Nonce != req.ReqBody.Nonce, in.SRealm != req.ReqBody.Realm, len(in.SName.NameString) == 0:
 		return nil, fmt.Errorf("%w: the KDC's reply answers another request", ErrNoTicket)
 	case !t.client.equal(who):
-		return nil, fmt.Errorf("%w: the KDC's reply is for %s, not for %s", ErrNoTicket, t.client, who)
+		return nil, fmt.Errorf("%w: the KDC's reply is for %q, not for %s", ErrNoTicket, t.client.String(), who)
 	}
 	if _, err := crypto.GetEtype(t.key.KeyType); err != nil {
 		return nil, fmt.Errorf("%w: the ticket's session key has an encryption type (%d) that is not supported here", ErrNoTicket, t.key.KeyType)

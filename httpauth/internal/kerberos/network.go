@@ -37,7 +37,10 @@ func (c *realmConfig) listedKDCs(ctx context.Context, realm string) ([]string, e
 	if !c.lookupKDC {
 		return nil, fmt.Errorf("%w: %s names no KDC of %s", ErrNoTicket, c.files, realm)
 	}
-	_, records, err := net.DefaultResolver.LookupSRV(ctx, "kerberos", "tcp", realm)
+	_, records, err := c.resolver.LookupSRV(ctx, "kerberos", "tcp", realm)
+	if err != nil {
+		_, records, err = c.resolver.LookupSRV(ctx, "kerberos", "udp", realm)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: neither %s nor DNS names a KDC of %s: %w", ErrNoTicket, c.files, realm, err)
 	}
@@ -46,6 +49,9 @@ func (c *realmConfig) listedKDCs(ctx context.Context, realm string) ([]string, e
 		if r.Target != "." { // "there is none" (RFC 2782)
 			addrs = append(addrs, net.JoinHostPort(strings.TrimSuffix(r.Target, "."), fmt.Sprint(r.Port)))
 		}
+	}
+	if addrs == nil {
+		return nil, fmt.Errorf("%w: DNS says that %s has no KDC", ErrNoTicket, realm)
 	}
 	return addrs, nil
 }

@@ -4,8 +4,6 @@ package kerberos
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -31,11 +29,7 @@ func TestOtherRealm(t *testing.T) {
 	mapped := conf + "[domain_realm]\n.other.test = OTHER.TEST\n"
 	check := func(name, conf, service string, want error) {
 		t.Helper()
-		file := filepath.Join(t.TempDir(), "krb5.conf")
-		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := New(Config{ConfigFile: file, User: "alice", Password: rig.Alice.Password}).Initiate(t.Context(), service, nil)
+		c, err := New(Config{ConfigFile: writeConfig(t, conf), User: "alice", Password: rig.Alice.Password}).Initiate(t.Context(), service, nil)
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
