@@ -70,6 +70,7 @@ func (n *negotiateScheme) servicePrincipal(host string) (string, error) {
 type negotiateSession struct {
 	scheme  *negotiateScheme
 	client  *ntlm.Client // between NEGOTIATE and AUTHENTICATE
+	wrapped bool         // the form of its messages
 	ticket  error        // why there is none
 	open    bool         // NTLM has authenticated the connection
 	renewed bool         // a ticket was refused here, and another one asked for
@@ -82,7 +83,7 @@ func (s *negotiateSession) answer(ctx context.Context, m message, c *Challenge) 
 		return nil, nil
 	case c != nil && c.Token != "" && s.client != nil:
 		return s.authenticate(m, c.Token)
-	case c != nil && s.client != nil && !s.scheme.form.CompareAndSwap(untried, wrapped):
+	case c != nil && s.client != nil && (s.wrapped || !s.scheme.wrap()):
 		s.client = nil
 		return nil, also(fmt.Errorf("%w: it does not go on with NTLM", ErrChallenge), s.ticket)
 	}
@@ -116,17 +117,28 @@ func ticketError(err error) error {
 	case errors.Is(err, kerberos.ErrRefused):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, kerberos.ErrExpired):
-		return fmt.Errorf("%w: %w", ErrExpired, err)
+		return noTicket{ErrExpired, err}
 	default:
-		return fmt.Errorf("%w: %w", ErrNoIdentity, err)
+		return noTicket{ErrNoIdentity, err}
 	}
+}
+
+// noTicket has the text of one error and the meaning of another.
+type noTicket struct{ meaning, err error }
+
+func (n noTicket) Error() string   { return n.err.Error() }
+func (n noTicket) Unwrap() []error { return []error{n.meaning, n.err} }
+
+// wrap changes the form, after a message that was plain was not understood, unless such messages have been.
+func (n *negotiateScheme) wrap() bool {
+	return n.form.CompareAndSwap(untried, wrapped) || n.form.Load() == wrapped
 }
 
 // openNTLM begins NTLM in the form that the server is known or hoped to take.
 func (s *negotiateSession) openNTLM() answer {
-	s.client = ntlm.New(*s.scheme.user)
+	s.client, s.wrapped = ntlm.New(*s.scheme.user), s.scheme.form.Load() == wrapped
 	token := s.client.Negotiate()
-	if s.scheme.form.Load() == wrapped {
+	if s.wrapped {
 		token = spnego.Init([]spnego.OID{spnego.NTLM}, token)
 	}
 	return &negotiateNTLM{session: s, token: token, opens: true}
@@ -136,7 +148,7 @@ func (s *negotiateSession) openNTLM() answer {
 func (s *negotiateSession) authenticate(m message, challenge string) (answer, error) {
 	client := s.client
 	s.client = nil
-	if s.scheme.form.Load() != wrapped {
+	if !s.wrapped {
 		token, err := authenticate(client, challenge, m)
 		return &negotiateNTLM{session: s, client: client, token: token}, err
 	}
@@ -255,13 +267,12 @@ func (a *negotiateNTLM) judge(Challenge) (verdict, error) {
 // opens may be enough, where nobody asks for more.
 func (a *negotiateNTLM) confirm(resp *http.Response, f fields) error {
 	a.session.client, a.session.open = nil, true
-	form := &a.session.scheme.form
 	if a.opens {
 		return nil
 	}
-	form.CompareAndSwap(untried, plain)
+	a.session.scheme.form.CompareAndSwap(untried, plain)
 	token, ok := finalToken(resp, f)
-	if !ok || form.Load() != wrapped {
+	if !ok || !a.session.wrapped {
 		return nil
 	}
 	reply, err := readNegotiate(token)

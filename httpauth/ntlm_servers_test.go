@@ -93,7 +93,7 @@ func TestRealAffinity(t *testing.T) {
 func TestRealParallel(t *testing.T) {
 	const at = 64
 	files, _ := realFiles(t)
-	content := strings.Repeat("small ", 100) // all are there before the next nonce runs out
+	content := strings.Repeat("small ", 100)                                                                // all are there before the next nonce runs out
 	if err := os.WriteFile(filepath.Join(string(files), "small.txt"), []byte(content), 0o644); err != nil { //nolint:gosec // the server is another user
 		t.Fatal(err)
 	}
