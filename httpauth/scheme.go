@@ -101,14 +101,16 @@ func (t *Transport) newScheme(c Credentials, cfg *Config) (scheme, error) {
 		return newBearer(c)
 	case Passport:
 		return newPassport(c, cfg.PassportNexus, t)
+	case NTLM:
+		if !c.Implicit {
+			return newNTLM(c), nil
+		}
+	case Negotiate:
+		if !c.Implicit {
+			return newNegotiate(c, cfg.Kerberos), nil
+		}
 	}
-	switch {
-	case c.Implicit:
-		return newImplicit(c, cfg.Kerberos), nil
-	case c.Scheme == NTLM:
-		return newNTLM(c), nil
-	}
-	return newNegotiate(c, cfg.Kerberos), nil
+	return newImplicit(c, cfg.Kerberos), nil // no other scheme has that: see normalize
 }
 
 // fixed is the answer, and the session, of schemes that send the same value each time.
