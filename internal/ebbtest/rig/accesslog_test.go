@@ -4,6 +4,7 @@ package rig
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,9 +41,9 @@ func TestAccessLogOfUsers(t *testing.T) {
 		{"proxy, Basic", proxy.process, as.with("basic", Juergen).toProxy(), apache.URL("/pub/file.bin?a=b"), through(proxy.Basic), 1, "jürgen"},
 	} {
 		before := len(tt.server.AccessLog())
-		curlWith(t, tt.client.env, append(append(tt.extra, tt.client.args...), "-r", "0-9", Named(tt.url))...)
+		curlWith(t, tt.client.env, slices.Concat(tt.extra, tt.client.args, []string{"-r", "0-9", Named(tt.url)})...)
 		got := tt.server.AwaitLog(before + tt.requests)[before+tt.requests-1]
-		if scheme, _, ok := strings.Cut(got.Auth, " "); !ok || !strings.Contains("Negotiate NTLM Basic", scheme) {
+		if scheme, _, ok := strings.Cut(got.Auth, " "); !ok || !slices.Contains([]string{"Negotiate", "NTLM", "Basic"}, scheme) {
 			t.Errorf("%s: Auth = %q, want a scheme and what it says", tt.name, got.Auth)
 		}
 		if got.Bytes < 10 || got.Port == 0 {

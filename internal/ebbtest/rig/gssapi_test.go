@@ -4,7 +4,13 @@ package rig
 
 import (
 	"bytes"
+	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -54,7 +60,7 @@ func inDomain(u User) User { return User{NTLMDomain + `\` + u.Name, u.Password} 
 // in content, or to be refused with a status.
 func (c client) expect(t *testing.T, refused int, url string, content []byte, extra ...string) {
 	t.Helper()
-	args := append(append(extra, c.args...), url)
+	args := slices.Concat(extra, c.args, []string{url})
 	if refused != 0 {
 		if status, _ := curlWith(t, c.env, args...); status != refused {
 			t.Errorf("%s, %s: status %d, want %d", url, c.name, status, refused)
@@ -69,6 +75,23 @@ func (c client) expect(t *testing.T, refused int, url string, content []byte, ex
 	}
 }
 
+// wantOffer asks without credentials and wants these schemes to be asked for, in this
+// order. curl alone would not notice: it is told what to answer.
+func wantOffer(t *testing.T, want string, args ...string) {
+	t.Helper()
+	head, err := exec.Command(need(t, "curl"), append(args, "-sS", "-o", os.DevNull, "-D", "-", "--noproxy", "")...).Output()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) { // a refused CONNECT is one
+		t.Fatal(err)
+	}
+	var schemes []string
+	for _, m := range regexp.MustCompile(`(?i)-authenticate: ([a-z]+)`).FindAllStringSubmatch(string(head), -1) {
+		schemes = append(schemes, m[1])
+	}
+	if got := strings.Join(schemes, " "); got != want {
+		t.Errorf("%s asks for %q, want %q", args, got, want)
+	}
+}
+
 func TestApacheGSSAPI(t *testing.T) {
 	t.Parallel()
 	files, content := sample(t, 300_000)
@@ -79,20 +102,22 @@ func TestApacheGSSAPI(t *testing.T) {
 	stranger := as.with("ntlm", inDomain(User{"mallory", NTLMAlice.Password}))
 	paths := []struct {
 		path    string
+		offer   string
 		in, out []client
 	}{
-		{"/pub/", []client{as.none}, nil},
-		{"/basic/", []client{basic(Alice)}, []client{as.none, basic(NTLMAlice)}},
-		{"/negotiate/", []client{as.ticket}, []client{as.none, as.noTicket, as.spnego}},
-		{"/ntlm/", []client{as.ntlm, as.spnego, bob}, []client{as.none, as.ntlmWrong, as.spnegoWrong, stranger}},
-		{"/negotiate-ntlm/", []client{as.ntlm, as.spnego}, []client{as.none, as.noTicket, as.spnegoWrong}},
-		{"/multi/", []client{as.ticket, as.ntlm, as.spnego, basic(Alice), basic(Juergen)}, []client{as.none, as.ntlmWrong, as.spnegoWrong, basic(NTLMAlice)}},
+		{"/pub/", "", []client{as.none}, nil},
+		{"/basic/", "Basic", []client{basic(Alice)}, []client{as.none, basic(NTLMAlice)}},
+		{"/negotiate/", "Negotiate", []client{as.ticket}, []client{as.none, as.noTicket, as.spnego}},
+		{"/ntlm/", "Negotiate NTLM", []client{as.ntlm, as.spnego, bob}, []client{as.none, as.ntlmWrong, as.spnegoWrong, stranger}},
+		{"/negotiate-ntlm/", "Negotiate NTLM", []client{as.ntlm, as.spnego}, []client{as.none, as.noTicket, as.spnegoWrong}},
+		{"/multi/", "Negotiate NTLM Basic", []client{as.ticket, as.ntlm, as.spnego, basic(Alice), basic(Juergen)}, []client{as.none, as.ntlmWrong, as.spnegoWrong, basic(NTLMAlice)}},
 	}
 	for name, address := range map[string]func(string) string{"http": s.URL, "https": s.HTTPS, "HTTP2": s.HTTP2} {
 		for _, tt := range paths {
 			t.Run(name+tt.path, func(t *testing.T) {
 				t.Parallel()
 				url := Named(address(tt.path + "file.bin"))
+				wantOffer(t, tt.offer, url, "--cacert", s.CAFile)
 				for _, c := range tt.in {
 					refused := 0
 					if name == "HTTP2" && c.name == as.spnego.name {

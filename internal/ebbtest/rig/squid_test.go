@@ -30,20 +30,21 @@ func TestSquidAll(t *testing.T) {
 	basic, digest := as.with("basic", Alice), as.with("digest", Alice)
 	for name, addresses := range map[string]ProxyAddresses{"http": proxy.ProxyAddresses, "https": proxy.TLS} {
 		for _, tt := range []struct {
-			name, address string
-			in, out       []client
+			name, address, offer string
+			in, out              []client
 		}{
-			{"open", addresses.Open, []client{as.none}, nil},
-			{"basic", addresses.Basic, []client{basic}, []client{as.none, as.with("basic", NTLMAlice)}},
-			{"digest", addresses.Digest, []client{digest}, []client{as.none, as.with("digest", NTLMAlice)}},
-			{"ntlm", addresses.NTLM, []client{as.ntlm}, []client{as.none, as.ntlmWrong}},
-			{"negotiate", addresses.Negotiate, []client{as.ticket}, []client{as.none, as.noTicket, as.spnego}},
-			{"all", addresses.All, []client{basic, digest, as.ntlm, as.ticket}, []client{as.none, as.ntlmWrong}},
+			{"open", addresses.Open, "", []client{as.none}, nil},
+			{"basic", addresses.Basic, "Basic", []client{basic}, []client{as.none, as.with("basic", NTLMAlice)}},
+			{"digest", addresses.Digest, "Digest", []client{digest}, []client{as.none, as.with("digest", NTLMAlice)}},
+			{"ntlm", addresses.NTLM, "NTLM", []client{as.ntlm}, []client{as.none, as.ntlmWrong}},
+			{"negotiate", addresses.Negotiate, "Negotiate", []client{as.ticket}, []client{as.none, as.noTicket, as.spnego}},
+			{"all", addresses.All, "Negotiate NTLM Digest Basic", []client{basic, digest, as.ntlm, as.ticket}, []client{as.none, as.ntlmWrong}},
 		} {
 			t.Run(name+"/"+tt.name, func(t *testing.T) {
 				t.Parallel()
 				for _, url := range []string{origin.URL("/pub/file.bin"), origin.HTTPS("/pub/file.bin")} {
 					trust := []string{"-x", Named(tt.address), "--proxy-cacert", proxy.CAFile, "--cacert", origin.CAFile}
+					wantOffer(t, tt.offer, append(trust, url)...)
 					for _, c := range tt.in {
 						c.toProxy().expect(t, 0, url, content, trust...)
 					}
@@ -95,6 +96,7 @@ func TestAccelerators(t *testing.T) {
 		for name, address := range map[string]func(string) string{"http": tt.server.URL, "https": tt.server.HTTPS} {
 			t.Run(tt.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
+				wantOffer(t, tt.name, address("/pub/file.bin"), "--cacert", tt.server.CAFile)
 				for _, c := range tt.in {
 					c.expect(t, 0, Named(address("/pub/file.bin")), content, "--cacert", tt.server.CAFile)
 				}
