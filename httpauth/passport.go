@@ -150,6 +150,7 @@ type passportAnswer struct {
 	url     *url.URL
 	jar     *cookiejar.Jar
 	ticket  string // from-PP
+	sent    bool   // there were cookies for url
 }
 
 func (a *passportAnswer) value() string {
@@ -163,24 +164,27 @@ func (a *passportAnswer) value() string {
 func (a *passportAnswer) shape(out *http.Request) {
 	out.URL = a.url
 	ours := a.jar.Cookies(a.url)
-	callers := out.Cookies()
-	out.Header.Del("Cookie")
-	for _, c := range callers {
-		if !slices.ContainsFunc(ours, func(o *http.Cookie) bool { return o.Name == c.Name }) {
+	replaced := func(c *http.Cookie) bool {
+		return slices.ContainsFunc(ours, func(o *http.Cookie) bool { return o.Name == c.Name })
+	}
+	if callers := out.Cookies(); slices.ContainsFunc(callers, replaced) {
+		out.Header.Del("Cookie")
+		for _, c := range slices.DeleteFunc(callers, replaced) {
 			out.AddCookie(c)
 		}
 	}
 	for _, c := range ours {
 		out.AddCookie(c)
 	}
+	a.sent = len(ours) > 0
 }
 
-// judge: cookies run out, and cookies of other paths prove nothing; but a ticket is fresh.
+// judge: cookies run out, and without cookies for its path a request proves nothing; but a ticket is fresh.
 func (a *passportAnswer) judge(Challenge) (verdict, error) {
 	if a.ticket != "" {
 		return wrong, errors.New("the login server accepts them, but this server does not accept its ticket")
 	}
-	if len(a.jar.Cookies(a.url)) > 0 {
+	if a.sent {
 		a.session.replace(a.jar, nil)
 	}
 	return doubtful, nil

@@ -79,18 +79,18 @@ func TestPassportPasswordGoesToTheLoginServerOnly(t *testing.T) {
 func TestPassportSignsInOnce(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		o      passport.Options
 		change func(*httpauth.Config)
 		ok     bool
 		want   traffic // but for the partner
 	}{
-		"wrong": {passport.Options{}, wrongPassword, false, traffic{nexus: 1, tokens: 1, signIns: 1}},
-		"right": {passport.Options{}, func(*httpauth.Config) {}, true, traffic{nexus: 1, tokens: 1, signIns: 1}},
+		"wrong": {wrongPassword, false, traffic{nexus: 1, tokens: 1, signIns: 1}},
+		"right": {func(*httpauth.Config) {}, true, traffic{nexus: 1, tokens: 1, signIns: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newPassport(t, tt.o, tt.change)
-			c.Set(func(o *passport.Options) { o.Size = 1 << 10 })
+			c := newPassport(t, passport.Options{Size: 1 << 10}, tt.change, func(cfg *httpauth.Config) {
+				cfg.MaxConnsPerHost, cfg.MaxIdleConnsPerHost = 32, 32
+			})
 			if c.rush(t, 300) != tt.ok {
 				t.Errorf("let through: %v", !tt.ok)
 			}

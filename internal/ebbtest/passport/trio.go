@@ -90,6 +90,9 @@ func (t *Trio) serve(h http.HandlerFunc, secure bool) *Server {
 	s := &Server{trio: t}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.record(r)
+		if r.Method != http.MethodGet && s != t.Partner {
+			t.fault("%s at %s", r.Method, s.URL)
+		}
 		h(w, r)
 	}))
 	s.http.Config.ErrorLog = log.New(io.Discard, "", 0)
