@@ -14,7 +14,7 @@ type Challenge struct {
 	// Scheme is the name in lower case; "passport" whatever the version.
 	Scheme Scheme
 	// Token is the token68, if there is one instead of parameters. For Passport it is the rest of the
-	// field, byte for byte: its list must be echoed unchanged (MS-PASS section 2.2.2).
+	// field, byte for byte: its list must be echoed unchanged (MS-PASS section 2.2).
 	Token string
 	// Params are the parameters in their order.
 	Params []Param

@@ -45,6 +45,10 @@
 // request at a time and no other identity, and its authentication starts again if it is lost. The request that opens it goes
 // without its body.
 //
+// Passport's 302 with a challenge is not a redirect where there are Passport credentials for its origin; if it cannot be
+// answered, RoundTrip returns an *Error. The server gets a ticket of the login server, and later its own cookies; the Transport keeps
+// both servers' cookies, each for its own place. A sign-in without an outcome may be repeated by the next request.
+//
 // Basic, Bearer, Passport's ticket and the SOCKS password are not sent over a network in the clear unless Config.AllowCleartext is set.
 //
 // Wrong credentials are tried once for each origin, scheme and realm: concurrent requests wait for the outcome of the

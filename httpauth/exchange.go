@@ -154,7 +154,7 @@ func (x *exchange) challenged(ctx context.Context, m message, resp *http.Respons
 }
 
 // signIn reports whether resp, a redirect, is the challenge of a scheme that sends browsers to a login page
-// (MS-PASS section 2.2.2) and that there are credentials for. Without them it is an ordinary redirect.
+// (MS-PASS section 2.2) and that there are credentials for. Without them it is an ordinary redirect.
 func (x *exchange) signIn(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusFound || x.authority.schemes[Passport] == nil {
 		return false
