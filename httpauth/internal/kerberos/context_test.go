@@ -21,15 +21,16 @@ var sent = time.Date(2026, 11, 22, 12, 0, 0, 123456000, time.UTC)
 // testContext returns a context as after Initiate, at the time sent.
 func testContext(t testing.TB) *Context {
 	t.Helper()
-	id := New(Config{})
+	id := New(Config{UID: -1})
 	id.now = func() time.Time { return sent }
 	service, err := parseService("HTTP/localhost@EBB.TEST")
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := types.EncryptionKey{KeyType: etypeID.AES256_CTS_HMAC_SHA1_96, KeyValue: bytes.Repeat([]byte{7}, 32)}
+	own := types.EncryptionKey{KeyType: k.KeyType, KeyValue: bytes.Clone(k.KeyValue)}
 	tkt := &ticket{
-		client: principal{types.NewPrincipalName(1, "alice"), "EBB.TEST"}, service: service, key: k, start: sent, end: sent.Add(time.Hour),
+		client: principal{types.NewPrincipalName(1, "alice"), "EBB.TEST"}, service: service, key: own, start: sent, end: sent.Add(time.Hour),
 		raw: messages.Ticket{TktVNO: 5, Realm: "EBB.TEST", SName: service.name, EncPart: types.EncryptedData{EType: k.KeyType, Cipher: []byte("opaque")}},
 	}
 	id.own = newWallet(tkt)
@@ -97,6 +98,9 @@ func TestVerify(t *testing.T) {
 		{"another second", reply(t, c.key, sent.Add(time.Second)), ErrNotProven},
 		{"another key", reply(t, other, sent), ErrNotProven},
 		{"another kind of key", reply(t, smaller, sent), ErrNotProven},
+		{"nearly nothing encrypted", token(t, tokenAPRep, application(t, 15, messages.APRep{
+			PVNO: 5, MsgType: 15, EncPart: types.EncryptedData{EType: c.key.KeyType, Cipher: []byte("abc")},
+		})), ErrNotProven},
 		{"something behind it", append(bytes.Clone(good), 0), ErrNotProven},
 		{"our own token", c.Token(), ErrNotProven},
 		{"nothing", nil, ErrNotProven},
@@ -129,6 +133,23 @@ func TestRejectedTicketIsDropped(t *testing.T) {
 	if len(c.identity.own.services) != 0 {
 		t.Error("still kept after the service has rejected it")
 	}
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	c := testContext(t)
+	held := c.ticket.key.KeyValue
+	c.identity.Close()
+	if !bytes.Equal(held, make([]byte, len(held))) {
+		t.Errorf("the session key is still in memory: %x", held)
+	}
+	if err := c.Verify(reply(t, c.key, sent)); err != nil {
+		t.Errorf("a context from before: %v", err)
+	}
+	if _, err := c.identity.sessionKey(c.ticket); !errors.Is(err, ErrNoTicket) {
+		t.Errorf("afterwards: %v", err)
+	}
+	c.identity.Close()
 }
 
 // What the token promises, byte by byte (RFC 4121 section 4.1.1).

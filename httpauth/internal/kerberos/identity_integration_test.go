@@ -134,6 +134,20 @@ func TestWrongPasswordWithoutPreauthentication(t *testing.T) {
 	}
 }
 
+// A principal that was renamed has the salt of its old name, which the KDC tells.
+func TestSaltOfKDC(t *testing.T) {
+	t.Parallel()
+	r := rig.KDC(t)
+	r.Admin("renprinc", "-force", "alice", "carol")
+	r.Admin("modprinc", "-requires_preauth", rig.ServiceLocalhost)
+	for _, preauthentication := range []string{"+requires_preauth", "-requires_preauth"} {
+		r.Admin("modprinc", preauthentication, "carol")
+		if _, err := client(t, New(Config{ConfigFile: r.ConfigFile, User: "carol", Password: rig.Alice.Password})); err != nil {
+			t.Errorf("%s: %v", preauthentication, err)
+		}
+	}
+}
+
 func TestAccountRefused(t *testing.T) {
 	t.Parallel()
 	r := rig.KDC(t)
@@ -404,6 +418,9 @@ func TestClockSkew(t *testing.T) {
 	r.Admin("modprinc", "-requires_preauth", "alice")
 	if _, err := client(t, id); !errors.Is(err, ErrClockSkew) {
 		t.Errorf("the same, without preauthentication: %v", err)
+	}
+	if n := count(r, "TGS_REQ", "PROCESS_TGS"); n != 0 {
+		t.Errorf("only the next request, of %d, found out", n)
 	}
 }
 

@@ -52,4 +52,5 @@ func TestOtherRealm(t *testing.T) {
 	home.AddConfig("[domain_realm]\n.other.test = OTHER.TEST")
 	home.Restart()
 	check("the KDC says it", conf, service, nil)
+	check("the KDC knows better", conf+"[domain_realm]\n.other.test = EBB.TEST\n", service, nil)
 }
