@@ -97,7 +97,7 @@ func TestProxyPasswordPrompt(t *testing.T) {
 	t.Parallel()
 	p := prompt(t, "Proxy password for bob: ", "get", "--standalone", "--proxy", "http://127.0.0.1:9", "--proxy-user", "bob", "http://127.0.0.1:9/a")
 	p.enter(t, "\n")
-	p.until(t, "the password is empty")
+	p.until(t, "the proxy's password is empty")
 	var exit *exec.ExitError
 	if err := p.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("%v: %s", err, p.shown)

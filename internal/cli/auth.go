@@ -75,7 +75,11 @@ func (l *login) credential(a *app, target string) (job.Credential, error) {
 		if c.Password, err = l.readPassword(a); err != nil {
 			return c, err
 		}
-		if c.Password == "" && !l.emptyPassword {
+		switch {
+		case c.Password != "" || l.emptyPassword:
+		case l.prefix != "":
+			return c, usage("the proxy's password is empty; if that is meant: ebb credentials set ID --target proxy --empty-password")
+		default:
 			return c, usage("the password is empty; if that is meant, say --empty-password")
 		}
 	}
