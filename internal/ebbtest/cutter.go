@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Cutter is a TCP relay in front of a server, which cuts all connections once. It stops when its test ends. It is
-// safe for concurrent use.
+// Cutter is a TCP relay in front of a server, which cuts all connections once. It stops when its test ends, or by Close.
+// It is safe for concurrent use.
 type Cutter struct {
 	Addr string // where it listens, 127.0.0.1:port
 
@@ -28,7 +28,7 @@ type Cutter struct {
 }
 
 // NewCutter starts a relay to the TCP address to. When it has passed on that many bytes from the server, it closes all
-// connections; later ones stay. With 0 it never does.
+// connections; later ones stay. With 0 it never does. When several connections have data at once, it may be some more.
 func NewCutter(t testing.TB, to string, after int64) *Cutter {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,12 +36,13 @@ func NewCutter(t testing.TB, to string, after int64) *Cutter {
 		t.Fatal(err)
 	}
 	c := &Cutter{Addr: ln.Addr().String(), to: to, listener: ln, after: after, cut: after == 0, open: map[net.Conn]bool{}}
-	c.running.Go(c.accept) // ends with the clean-up below
-	t.Cleanup(c.close)
+	c.running.Go(c.accept) // ends with Close
+	t.Cleanup(c.Close)
 	return c
 }
 
-// Received is how many bytes the relay has passed on from the server, those of headers and of TLS with them.
+// Received is how many bytes the relay has passed on from the server, those of headers and of TLS with them. The last
+// megabyte of a connection is counted when it ends: Close first.
 func (c *Cutter) Received() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,31 +86,42 @@ func (c *Cutter) accept() {
 	}
 }
 
-// relay passes on what comes from the server.
+// maxPiece is how many bytes are passed on before they are counted.
+const maxPiece = 1 << 20
+
+// relay passes on what comes from the server. The kernel moves the bytes where it can.
 func (c *Cutter) relay(near io.Writer, far io.Reader) {
-	buf := make([]byte, 64<<10)
 	for {
-		n, err := far.Read(buf)
-		take, cut := c.take(n)
-		if _, failed := near.Write(buf[:take]); err != nil || failed != nil {
-			return
-		}
-		if cut {
+		n, err := io.CopyN(near, far, c.piece())
+		if c.count(n) {
 			c.closeAll()
+		}
+		if err != nil {
 			return
 		}
 	}
 }
 
-// take returns how many of the next n bytes may pass before the connections are cut.
-func (c *Cutter) take(n int) (allowed int, cut bool) {
+// piece is how many bytes may pass now: no more than those before the cut.
+func (c *Cutter) piece() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if left := c.after - c.received; !c.cut && int64(n) >= left {
-		n, c.cut, cut = int(left), true, true
+	if left := c.after - c.received; !c.cut && left < maxPiece {
+		return left
 	}
-	c.received += int64(n)
-	return n, cut
+	return maxPiece
+}
+
+// count adds n bytes and reports whether it is time to cut.
+func (c *Cutter) count(n int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.received += n
+	if c.cut || c.received < c.after {
+		return false
+	}
+	c.cut = true
+	return true
 }
 
 func (c *Cutter) add(near, far net.Conn) bool {
@@ -142,7 +154,8 @@ func (c *Cutter) closeAll() {
 	}
 }
 
-func (c *Cutter) close() {
+// Close ends all connections and returns when nothing of the relay runs any more.
+func (c *Cutter) Close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()

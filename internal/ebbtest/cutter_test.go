@@ -46,6 +46,10 @@ func TestCutter(t *testing.T) {
 	if err != nil || n+rest != size {
 		t.Errorf("%d and %d bytes, %v; want %d together", n, rest, err, size)
 	}
+	c.Close()
+	if got := c.Received() - size; got < 2 || got > 2000 {
+		t.Errorf("%d bytes of headers came, beside the file", got)
+	}
 	if ports := c.Ports(); len(ports) != 2 || ports[0] == ports[1] {
 		t.Errorf("ports %v, want two", ports)
 	}

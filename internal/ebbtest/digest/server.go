@@ -4,8 +4,8 @@
 //	s := digest.New(t, digest.Options{User: "alice", Password: "s3cret", QOP: "auth", Algorithm: "SHA-512-256-sess"})
 //	srv := httptest.NewServer(s.Protect(files))
 //
-// It is strict: what a client sends that the RFC forbids fails the test. A wrong password does not: it is refused, and
-// counted.
+// It is strict: what a client sends that the RFC forbids fails the test. A wrong user or password does not: it is
+// refused, and counted.
 package digest
 
 import (
@@ -41,7 +41,7 @@ type Options struct {
 // Counts are what a server has seen.
 type Counts struct {
 	Attempts int // requests with credentials
-	Refusals int // of them with the wrong password
+	Refusals int // of them with a wrong user or password
 	Stale    int // of them with a nonce that was used too often
 	Naked    int // requests without credentials
 }
@@ -138,7 +138,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (proof, bool) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	p := proof{params: c, qop: c["qop"], ha1: s.ha1(n, c), signed: s.o.Signed}
-	if c["response"] != s.response(p, r.Method, string(body)) {
+	if !s.names(c) || c["response"] != s.response(p, r.Method, string(body)) {
 		s.counts.Refusals++
 		s.challenge(w, false)
 		return proof{}, false
