@@ -180,7 +180,11 @@ func (id *Identity) ticket(ctx context.Context, service principal) (*ticket, err
 	defer cancel()
 	id.mu.Lock()
 	id.cancel = cancel
+	closed := id.closed
 	id.mu.Unlock()
+	if closed {
+		return nil, errClosed
+	}
 	if t, err = id.obtain(limited, conf, w, l, service); err == nil {
 		return t, nil
 	}

@@ -3,13 +3,17 @@
 package kerberos
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/messages"
@@ -125,5 +129,91 @@ func TestDatagrams(t *testing.T) {
 	}
 	if got := count(r, "AS_REQ", "PREAUTH_FAILED"); got != 1 {
 		t.Errorf("the KDC saw %d wrong passwords, want 1", got)
+	}
+}
+
+func TestKDCStopped(t *testing.T) {
+	t.Parallel()
+	r := rig.KDC(t)
+	password := New(Config{ConfigFile: r.ConfigFile, User: "alice", Password: rig.Alice.Password})
+	cache := New(Config{ConfigFile: r.ConfigFile, CCache: r.CCache(t, rig.Alice, time.Hour), UID: -1})
+	if _, err := client(t, cache); err != nil {
+		t.Fatal(err)
+	}
+	r.Stop()
+	if _, err := client(t, password); !errors.Is(err, ErrNoTicket) || !strings.Contains(err.Error(), "EBB.TEST") {
+		t.Errorf("without a KDC: %v", err)
+	}
+	if _, err := client(t, cache); err != nil {
+		t.Errorf("a ticket that is there: %v", err)
+	}
+	r.Start()
+	if _, err := client(t, password); err != nil {
+		t.Errorf("with the KDC again: %v", err)
+	}
+}
+
+// A KDC that takes connections and says nothing does not hold anyone for long.
+func TestKDCSilent(t *testing.T) {
+	t.Parallel()
+	r := rig.KDC(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	conf := configWith(t, r, "[realms]\nEBB.TEST = {\n kdc = "+silent.Addr().String()+"\n}\n")
+	alone := writeConfig(t, "[libdefaults]\ndefault_realm = EBB.TEST\n[realms]\nEBB.TEST = {\n kdc = "+silent.Addr().String()+"\n}\n")
+
+	id := New(Config{ConfigFile: alone, User: "alice", Password: rig.Alice.Password})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := id.Initiate(ctx, rig.ServiceLocalhost, nil); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNoTicket) {
+		t.Errorf("the caller's time is over: %v", err)
+	}
+	id.limit = 200 * time.Millisecond
+	var all sync.WaitGroup
+	start := time.Now()
+	for range 20 { // who waits for the same does not wait one after the other
+		all.Go(func() {
+			if _, err := client(t, id); !errors.Is(err, ErrNoTicket) {
+				t.Errorf("our time is over: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("20 callers waited %v for a KDC that is given 200 ms", took)
+	}
+
+	// Removing the credentials ends the exchange.
+	id.limit = time.Minute
+	ended := make(chan error)
+	go func() { // ends with the exchange
+		_, err := id.Initiate(t.Context(), rig.ServiceLocalhost, nil)
+		ended <- err
+	}()
+	conn, err := silent.Accept() // it runs
+	for err == nil && len(id.turn) == 0 {
+		conn.Close() // of a call before
+		conn, err = silent.Accept()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	start = time.Now()
+	id.Close()
+	if err, took := <-ended, time.Since(start); !errors.Is(err, ErrNoTicket) || took > time.Second {
+		t.Errorf("Close during an exchange: %v after %v", err, took)
+	}
+
+	// The next KDC of the list is asked. The first costs what tcpLimit says, once.
+	start = time.Now()
+	if _, err := client(t, New(Config{ConfigFile: conf, User: "alice", Password: rig.Alice.Password})); err != nil {
+		t.Errorf("the second KDC: %v", err)
+	}
+	if took := time.Since(start); took > tcpLimit*3/2 {
+		t.Errorf("the silent KDC was asked again: %v", took)
 	}
 }
