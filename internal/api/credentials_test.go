@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -86,12 +88,19 @@ func TestTakeOwnership(t *testing.T) {
 		t.Errorf("alice takes her own job: owner %s, %v", own.Owner, own.Credentials)
 	}
 	admins.do("PUT", path+"/credentials/server/basic", secret).refused(http.StatusForbidden, job.AccessDenied)
+	watched := s.alice.stream(t.Context(), "/v1/watch?id="+path[len("/v1/jobs/"):])
+	if got := snapshotOf(t, watched.next()); got.Owner != alice.ID {
+		t.Errorf("alice watches a job of %s", got.Owner)
+	}
 	taken := admins.do("POST", path+"/take-ownership", "").job()
 	if taken.Owner != admin.ID || !taken.NeedsCredentials || taken.Credentials != nil || taken.State != job.Suspended {
 		t.Errorf("taken: %+v", taken)
 	}
 	if !strings.Contains(taken.Waits, "needs credentials: ownership changed") {
 		t.Errorf("why: %s", taken.Waits)
+	}
+	if e, err := watched.read(); !errors.Is(err, io.EOF) {
+		t.Errorf("alice still watches it: %+v, %v", e, err)
 	}
 	s.alice.do("GET", path, "").refused(http.StatusNotFound, job.NotFound)
 	s.alice.do("POST", path+"/take-ownership", "").refused(http.StatusNotFound, job.NotFound)

@@ -112,20 +112,24 @@ func (s *server) watch(ctx context.Context, in *watchInput) (*huma.StreamRespons
 	}
 	mine := sees(ctx)
 	w, err := s.engine.Watch(ctx, sequence(in.LastEventID), func(snap job.Snapshot) bool {
-		return mine(snap.Job) && (len(ids) == 0 || slices.Contains(ids, snap.ID))
+		if len(ids) == 0 {
+			return mine(snap.Job)
+		}
+		return slices.Contains(ids, snap.ID) // whoever owns it by then: see tell
 	})
 	if err != nil {
 		return nil, problem(err)
 	}
 	return streaming(func(ctx context.Context, to *stream) error {
 		defer w.Close()
-		return s.tell(ctx, to, ids, w)
+		return s.tell(ctx, to, ids, w, mine)
 	}), nil
 }
 
 // tell sends the jobs of ids that are final, of which nothing would be told any more, and then what
-// the watcher sees.
-func (s *server) tell(ctx context.Context, to *stream, ids []job.ID, w *engine.Watcher) error {
+// the watcher sees. A job that has become another's ends the stream: the caller who comes back learns that it is
+// not there for him any more, instead of waiting for it.
+func (s *server) tell(ctx context.Context, to *stream, ids []job.ID, w *engine.Watcher, mine func(job.Job) bool) error {
 	for _, id := range ids {
 		snap, err := s.engine.Job(ctx, id)
 		if err == nil && snap.State.Final() {
@@ -144,6 +148,9 @@ func (s *server) tell(ctx context.Context, to *stream, ids []job.ID, w *engine.W
 			return err
 		}
 		for _, snap := range snaps {
+			if !mine(snap.Job) {
+				return to.flush()
+			}
 			if err := to.add("job", snap.Rev, snap); err != nil {
 				return err
 			}
