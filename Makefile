@@ -6,9 +6,10 @@ FUZZTIME   ?= 10s
 LINT_VERSION := v2.15.0
 LINT       := bin/golangci-lint-$(LINT_VERSION)
 SERVERS_TABLE := $(CURDIR)/bin/servers.txt
+AUTH_TABLE := $(CURDIR)/bin/auth-table.md
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint fmt vet unit servers cross fuzz rig bench golden install-test-deps clean
+.PHONY: help build test check lint fmt vet unit servers auth-table cross fuzz rig bench golden install-test-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,13 @@ servers: ## tests against real nginx, Apache, lighttpd and squid
 	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -race -short -timeout 15m -tags integration -count 1 \
 		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)
 	@cat $(SERVERS_TABLE)
+
+auth-table: ## every authentication scheme, by ebb and by curl; rewrites the table in docs/authentication.md
+	@mkdir -p bin
+	EBB_AUTH_TABLE=$(AUTH_TABLE) $(GO) test -v -tags integration -count 1 -run '^TestAuthTable$$' ./internal/daemon
+	@awk -v table=$(AUTH_TABLE) \
+		'/^<!-- end of the table/ { old = 0 } !old; /^<!-- make auth-table/ { old = 1; while ((getline line < table) > 0) print line }' \
+		docs/authentication.md >bin/authentication.md && mv bin/authentication.md docs/authentication.md
 
 cross: ## build and vet for every platform ebb runs on
 	@set -e; for p in $(PLATFORMS); do echo "$$p"; \

@@ -27,7 +27,8 @@ type way struct {
 	row    *authRow
 	relay  *ebbtest.Cutter // nil for a server that cannot be behind one
 	mark   string
-	before int // without a relay: how much of the server's log is older
+	before int    // without a relay: how much of the server's log is older
+	said   string // the text of the job's error
 }
 
 // newWay leads to the file; after that many bytes, if any, the connection is cut.
@@ -169,6 +170,7 @@ func (row *authRow) refused(t *testing.T, daemon *process, p *party, credentials
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("%v: (-want +got)\n%s", got, diff)
 	}
+	w.said = got.Text
 	return w
 }
 
@@ -185,7 +187,7 @@ func (row *authRow) others(p *party) []job.Credential {
 
 // tryRight has the right credentials for all.
 func (row *authRow) tryRight(t *testing.T) {
-	row.succeed(t, row.daemons().right, row.others(nil))
+	row.succeed(t, row.right, row.others(nil))
 }
 
 // tryMissing has none for one of them, on a daemon whose owner has a ticket: nobody has said to use it.
@@ -194,7 +196,7 @@ func (row *authRow) tryMissing(t *testing.T) {
 		if row.forMissing != nil {
 			row.forMissing()
 		}
-		w := row.refused(t, row.daemons().ticket, p, row.others(p), "")
+		w := row.refused(t, row.table.ticket, p, row.others(p), "")
 		if p.log == nil {
 			continue
 		}
@@ -213,7 +215,7 @@ func (row *authRow) tryWrong(t *testing.T) {
 			row.refusedByKDC(t, p, credentials)
 			continue
 		}
-		w := row.refused(t, row.daemons().wrong, p, credentials, p.answered)
+		w := row.refused(t, row.wrong, p, credentials, p.answered)
 		if p.log == nil {
 			if n := len(w.relay.Ports()); n != 1 {
 				t.Errorf("the %s was asked %d times, want once", p.target, n)
@@ -234,7 +236,7 @@ func (row *authRow) refusedByKDC(t *testing.T, p *party, credentials []job.Crede
 	row.table.kdc.Lock() // its log does not say whose request it was
 	defer row.table.kdc.Unlock()
 	before := row.table.refusedPasswords()
-	w := row.refused(t, row.daemons().wrong, p, credentials, p.answered)
+	w := row.refused(t, row.wrong, p, credentials, p.answered)
 	if n := row.table.refusedPasswords() - before; n != 1 {
 		t.Errorf("the KDC was shown the wrong password %d times, want once", n)
 	}
@@ -246,19 +248,24 @@ func (row *authRow) refusedByKDC(t *testing.T, p *party, credentials []job.Crede
 
 // tryImplicit has the owner's own credentials for one of them: a Kerberos ticket.
 func (row *authRow) tryImplicit(t *testing.T) {
+	daemon := row.table.ticket
 	for _, p := range row.parties() {
 		credentials := append(row.others(p), p.implicitCredential())
 		switch p.implicit {
 		case admitted:
-			row.succeed(t, row.daemons().ticket, credentials)
+			row.succeed(t, daemon, credentials)
 		case lacking:
-			row.refused(t, row.daemons().ticket, p, credentials, "")
+			row.refused(t, daemon, p, credentials, "")
+		case expired:
+			if w := row.refused(t, row.table.late, p, credentials, ""); !strings.Contains(w.said, "expired") {
+				t.Errorf("the error does not say that the ticket has expired: %s", w.said)
+			}
 		case rejected: // the answer to a ticket offers nothing else
 			only := p.offering(p.answered)
-			row.refused(t, row.daemons().ticket, &only, credentials, p.answered)
+			row.refused(t, daemon, &only, credentials, p.answered)
 		case invalid:
 			var e *job.Error
-			if _, _, err := newWay(t, row, 0).create(t, row.daemons().ticket, credentials); !errors.As(err, &e) || e.Code != job.InvalidArg {
+			if _, _, err := newWay(t, row, 0).create(t, daemon, credentials); !errors.As(err, &e) || e.Code != job.InvalidArg {
 				t.Errorf("implicit %s credentials: %v, want E_INVALIDARG", p.scheme, err)
 			}
 		}

@@ -6,17 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ebb-transfer/ebb/internal/ebbtest/rig"
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// codeProxy is the exit code of curl when SOCKS refuses it.
-const codeProxy = 97
+// exitProxy is the exit code of curl when SOCKS refuses it.
+const exitProxy = 97
 
 // curlRun is what curl is given: credentials, and a Kerberos environment.
 type curlRun struct {
@@ -37,14 +39,17 @@ func (row *authRow) curlRow() *authRow {
 
 // curl reports whether curl does in a column what it can be asked for there.
 func (row *authRow) curl(t *testing.T, column int) string {
-	if row.file != "" {
-		return noCell // no program but ebb has Passport
+	switch {
+	case row.file != "" && column == columnRight:
+		return fail // it cannot even be asked
+	case row.file != "" || column == columnImplicit && !slices.ContainsFunc(row.parties(), hasImplicit):
+		return noCell
 	}
 	own := row.curlRow()
 	passes := true
 	switch column {
 	case columnRight:
-		passes = curlRun{own, row.others(nil), row.curlEnv(row.right != nil)}.fetch(t)
+		passes = curlRun{own, row.others(nil), row.curlEnv(row.server != nil && row.server.own)}.fetch(t)
 	case columnMissing:
 		for _, p := range row.parties() {
 			passes = curlRun{own, row.others(p), row.curlEnv(false)}.refused(t, p) && passes
@@ -55,16 +60,16 @@ func (row *authRow) curl(t *testing.T, column int) string {
 		}
 	case columnImplicit:
 		for _, p := range row.parties() {
-			run := curlRun{own, append(row.others(p), p.implicitCredential()), append(row.curlEnv(false), "KRB5CCNAME=FILE:"+row.table.ccache)}
+			cache := row.table.ccache
+			if p.implicit == expired {
+				cache = row.table.expired
+			}
+			run := curlRun{own, append(row.others(p), p.implicitCredential()), append(row.curlEnv(false), "KRB5CCNAME=FILE:"+cache)}
 			switch p.implicit {
 			case admitted:
 				passes = run.fetch(t) && passes
-			case lacking, rejected:
+			case lacking, rejected, expired:
 				passes = run.refused(t, p) && passes
-			case invalid, untried:
-				if len(row.parties()) == 1 {
-					return noCell
-				}
 			}
 		}
 	}
@@ -73,6 +78,8 @@ func (row *authRow) curl(t *testing.T, column int) string {
 	}
 	return fail
 }
+
+func hasImplicit(p *party) bool { return p.implicit != invalid }
 
 // curlEnv has tickets only by keytab.
 func (row *authRow) curlEnv(keytab bool) []string {
@@ -103,7 +110,7 @@ func (c curlRun) refused(t *testing.T, p *party) bool {
 	status, exit := c.run(t, newWay(t, c.row, 0), filepath.Join(t.TempDir(), "big.bin"))
 	switch {
 	case p.log == nil && p.target == "proxy":
-		return exit == codeProxy
+		return exit == exitProxy
 	case p.target == "proxy":
 		return status == http.StatusProxyAuthRequired
 	}
@@ -124,11 +131,15 @@ func (c curlRun) run(t *testing.T, w *way, out string, extra ...string) (status,
 	if c.row.limit > 0 {
 		args = append(args, "--limit-rate", fmt.Sprint(c.row.limit))
 	}
+	env := c.env
 	for _, credential := range c.credentials {
 		args = append(args, curlArgs(credential)...)
+		if name, ok := strings.CutPrefix(credential.User, rig.NTLMDomain+`\`); ok && credential.Scheme == "negotiate" {
+			env = append(slices.Clip(env), "NTLM_USER_FILE="+accounts(t, name, credential.Password))
+		}
 	}
 	cmd := exec.CommandContext(t.Context(), "curl", slices.Concat(args, extra, []string{file})...)
-	cmd.Env = c.env
+	cmd.Env = env
 	said, err := cmd.Output()
 	var failure *exec.ExitError
 	if err != nil && !errors.As(err, &failure) {
@@ -142,6 +153,16 @@ func (c curlRun) run(t *testing.T, w *way, out string, extra ...string) (status,
 		status = connect
 	}
 	return status, cmd.ProcessState.ExitCode()
+}
+
+// accounts is a file where GSSAPI finds the password that Negotiate does not take from curl.
+func accounts(t *testing.T, name, password string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "accounts")
+	if err := os.WriteFile(file, []byte(rig.NTLMDomain+":"+name+":"+password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func curlArgs(c job.Credential) []string {

@@ -20,7 +20,7 @@ const (
 	admitted             // the ticket lets it in
 	lacking              // there is nothing to send: the job is in error
 	rejected             // the ticket is sent, and refused
-	untried              // the column is another one's already
+	expired              // as lacking: the ticket's time is over
 )
 
 // party is who asks for credentials on the way to a file: the server, or a proxy.

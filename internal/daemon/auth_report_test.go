@@ -31,10 +31,6 @@ func (row *authRow) try(t *testing.T) {
 		name string
 		ebb  func(*testing.T)
 	}{{"right", row.tryRight}, {"wrong", row.tryWrong}, {"missing", row.tryMissing}, {"implicit", row.tryImplicit}} {
-		if column == columnImplicit && row.right != nil && row.file == "" {
-			row.results[column] = [2]string{noCell, noCell}
-			continue
-		}
 		row.results[column] = [2]string{fail, noCell}
 		if t.Run(try.name, try.ebb) {
 			row.results[column][0] = pass
@@ -50,8 +46,11 @@ func (a *authTable) print(t *testing.T) {
 	var notes []string
 	a.printRows(&b, &notes, "server", func(row *authRow) bool { return row.proxy == nil })
 	a.printRows(&b, &notes, "proxy > server", func(row *authRow) bool { return row.proxy != nil })
+	if len(notes) > 0 {
+		b.WriteString("Why curl cannot:\n\n")
+	}
 	for n, note := range notes {
-		fmt.Fprintf(&b, "%s curl: %s.\n", strings.Repeat("\\*", n+1), note)
+		fmt.Fprintf(&b, "%d. %s\n", n+1, note)
 	}
 	t.Log("\n" + b.String())
 	if name := os.Getenv("EBB_AUTH_TABLE"); name != "" {
@@ -87,5 +86,5 @@ func footnote(notes *[]string, note string) string {
 		n = len(*notes)
 		*notes = append(*notes, note)
 	}
-	return strings.Repeat("\\*", n+1)
+	return string([]rune("¹²³⁴⁵⁶⁷⁸⁹")[n])
 }

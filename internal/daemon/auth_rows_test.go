@@ -36,7 +36,7 @@ type authRow struct {
 	curlFolder    string // where curl has a server of its own, which forgives more
 	curlNote      string // why curl cannot
 
-	wrong, right *process // the daemons for those columns; nil: without Kerberos of its own
+	right, wrong *process // the daemons for those columns
 
 	// Of a server that cannot be behind a relay.
 	file       string           // its URL
@@ -68,16 +68,6 @@ func (row *authRow) parties() []*party {
 
 func (row *authRow) title() string { return row.what + ", " + row.by + ", " + row.how }
 
-type rowDaemons struct{ right, wrong, ticket *process }
-
-func (row *authRow) daemons() rowDaemons {
-	d := rowDaemons{row.table.plain, row.table.plain, row.table.ticket}
-	if row.right != nil {
-		d.right, d.wrong = row.right, row.wrong
-	}
-	return d
-}
-
 // allRows begins with those that take long.
 func (a *authTable) allRows(t *testing.T) []*authRow {
 	rows := a.serverRows()
@@ -88,6 +78,9 @@ func (a *authTable) allRows(t *testing.T) []*authRow {
 		row.table = a
 		if row.file == "" {
 			row.sum = a.sum
+		}
+		if row.right == nil {
+			row.right, row.wrong = a.plain, a.plain
 		}
 	}
 	return rows
@@ -105,9 +98,9 @@ func over(row authRow, how, folder string) *authRow {
 }
 
 const (
-	noPassword = "it has no Kerberos by password, only by ticket"
-	noFallback = "it answers the best scheme offered, Negotiate, by ticket only, and nothing else then"
-	noBinding  = "it has no channel binding"
+	noPassword = "Its Negotiate takes no password, only a ticket."
+	noFallback = "Of several schemes it answers Negotiate, which takes no password, and then no other."
+	noBinding  = "It has no channel binding."
 )
 
 func (a *authTable) serverRows() []*authRow {
@@ -115,7 +108,7 @@ func (a *authTable) serverRows() []*authRow {
 	inSPNEGO := ntlmBeside
 	inSPNEGO.scheme, inSPNEGO.answered, inSPNEGO.implicit = "negotiate", "negotiate", rejected
 	byKeytab := forNegotiate
-	byKeytab.own, byKeytab.implicit = true, untried
+	byKeytab.own, byKeytab.implicit = true, expired
 	multi := forNegotiate.offering("negotiate", "ntlm", "basic")
 	multi.scheme = "any"
 	epaTicket := forNegotiate.offering("negotiate", "ntlm")
@@ -134,9 +127,9 @@ func (a *authTable) serverRows() []*authRow {
 	add(authRow{what: "NTLM", by: "Samba"}, a.samba, "/pub/", forNTLM)
 	add(authRow{what: "Kerberos, password", by: "MIT", curlNote: noPassword}, a.apache, "/negotiate/", forNegotiate)
 	add(authRow{what: "Kerberos, keytab", by: "MIT", right: a.keytab, wrong: a.outdated}, a.apache, "/negotiate/", byKeytab)
-	add(authRow{what: "NTLM in Negotiate", by: "gss-ntlmssp", curlNote: noPassword}, a.apache, "/negotiate-ntlm/", inSPNEGO)
+	add(authRow{what: "NTLM in Negotiate", by: "gss-ntlmssp"}, a.apache, "/negotiate-ntlm/", inSPNEGO)
 	add(authRow{what: "Negotiate, NTLM and Basic", by: "Apache", curlNote: noFallback}, a.apache, "/multi/", multi)
-	epa := authRow{what: "Kerberos, EPA required", by: "rig", curlNote: noBinding, ca: a.epa.CAFile, server: epaTicket.at(a.epa)}
+	epa := authRow{what: "Kerberos, EPA required", by: "of our own", curlNote: noBinding, ca: a.epa.CAFile, server: epaTicket.at(a.epa)}
 	rows = append(rows, over(epa, "https", a.epa.HTTPS("/epa-require/")))
 	epa.what, epa.server = "NTLM, EPA required", ntlmBeside.at(a.epa)
 	return append(rows, over(epa, "https", a.epa.HTTPS("/epa-require/")))
@@ -172,7 +165,7 @@ func (a *authTable) strictRows(t *testing.T) []*authRow {
 	for _, tt := range []struct{ what, algorithm, qop, note string }{
 		{"Digest MD5-sess", "MD5-sess", "auth", ""},
 		{"Digest SHA-256, auth-int", "SHA-256", "auth-int", ""},
-		{"Digest SHA-512-256", "SHA-512-256", "auth", "it computes another hash under this name"},
+		{"Digest SHA-512-256", "SHA-512-256", "auth", "It computes another hash under this name."},
 	} {
 		for _, how := range []string{"http", "https"} {
 			o := digest.Options{User: rig.Alice.Name, Password: rig.Alice.Password, Algorithm: tt.algorithm, QOP: tt.qop}
@@ -185,7 +178,7 @@ func (a *authTable) strictRows(t *testing.T) []*authRow {
 				return append([]rig.Request(nil), r.seen...)
 			}
 			rows = append(rows, over(authRow{
-				what: tt.what, by: "RFC 7616", server: &p, ca: a.nginx.CAFile, curlNote: tt.note,
+				what: tt.what, by: "of our own", server: &p, ca: a.nginx.CAFile, curlNote: tt.note,
 				curlFolder: rig.Named(a.serve(t, how, digest.New(forgiving{t}, o).Protect(a.fileServer()))),
 			}, how, a.serve(t, how, r)))
 		}
@@ -213,7 +206,7 @@ func (a *authTable) passportRows(t *testing.T) []*authRow {
 		daemon.start()
 		t.Cleanup(daemon.kill)
 		rows = append(rows, &authRow{
-			what: "Passport 1.4", by: "MS-PASS", how: how, server: &p, curlNote: "it has no Passport", right: daemon, wrong: daemon,
+			what: "Passport 1.4", by: "of our own", how: how, server: &p, curlNote: "It has no Passport.", right: daemon, wrong: daemon,
 			file: trio.FileURL, sum: digestOf(t, trio.Content()),
 			cut:        func(after int64) { trio.Set(func(o *passport.Options) { o.CutAfter = after }) },
 			forMissing: func() { trio.Set(func(o *passport.Options) { o.Status401 = true }) }, // 302 would be followed

@@ -31,9 +31,13 @@ type authTable struct {
 	socks                               *rig.SocksProxy
 	realm                               *rig.Realm
 
-	plain, ticket, keytab, outdated *process // daemons: without Kerberos of their own, and with
-	ccache                          string
-	oldKeys                         string // a keytab that a new password has made worthless
+	plain    *process // a daemon without Kerberos of its own
+	ticket   *process // and with a ticket
+	late     *process // and with one that has expired
+	keytab   *process // and with a keytab
+	outdated *process // and with one that a new password has made worthless
+
+	ccache, expired string // the ticket caches
 
 	kdc sync.Mutex // guards what the KDC is shown in the way of wrong passwords
 }
@@ -109,10 +113,11 @@ func (a *authTable) trust(t *testing.T) {
 // startDaemons starts one program with each of the Kerberos environments.
 func (a *authTable) startDaemons(t *testing.T) {
 	t.Helper()
-	a.ccache = a.realm.CCache(t, rig.Alice, time.Hour)
-	a.oldKeys = filepath.Join(filepath.Dir(a.realm.Keytab), "old.keytab")
+	began := time.Now()
+	a.ccache, a.expired = a.realm.CCache(t, rig.Alice, time.Hour), a.realm.CCache(t, rig.Alice, time.Second)
+	oldKeys := filepath.Join(filepath.Dir(a.realm.Keytab), "old.keytab")
 	a.realm.Admin("addprinc", "-pw", "before", "carol")
-	a.realm.Admin("ktadd", "-norandkey", "-k", a.oldKeys, "carol")
+	a.realm.Admin("ktadd", "-norandkey", "-k", oldKeys, "carol")
 	a.realm.Admin("cpw", "-pw", "after", "carol")
 
 	a.plain = newProcess(t)
@@ -125,8 +130,10 @@ func (a *authTable) startDaemons(t *testing.T) {
 	}
 	restart(a.plain)
 	a.ticket = restart(a.another(t), "KRB5CCNAME=FILE:"+a.ccache)
+	a.late = restart(a.another(t), "KRB5CCNAME=FILE:"+a.expired)
 	a.keytab = restart(a.another(t), "KRB5_CLIENT_KTNAME=FILE:"+a.realm.UserKeytab)
-	a.outdated = restart(a.another(t), "KRB5_CLIENT_KTNAME=FILE:"+a.oldKeys)
+	a.outdated = restart(a.another(t), "KRB5_CLIENT_KTNAME=FILE:"+oldKeys)
+	await(t, "the end of a ticket", func() bool { return time.Since(began) > 2*time.Second })
 }
 
 // another is a daemon of the same program with a state of its own, not started yet.
