@@ -22,7 +22,7 @@ func TestEPA(t *testing.T) {
 		url     string
 		in, out []client
 	}{
-		{s.HTTPS("/epa-allow/file.bin"), []client{as.ticket, as.spnego}, []client{as.none, as.noTicket, as.spnegoWrong}},
+		{s.HTTPS("/epa-allow/file.bin"), []client{as.ticket, as.spnego, as.inSPNEGO(t, Juergen)}, []client{as.none, as.noTicket, as.spnegoWrong}},
 		{s.HTTPS("/epa-require/file.bin"), nil, []client{as.none, as.ticket, as.spnego}},
 		{s.URL("/epa-allow/file.bin"), []client{as.ticket, as.spnego}, []client{as.none, as.noTicket, as.spnegoWrong}},
 		{s.URL("/epa-require/file.bin"), nil, []client{as.ticket, as.spnego}},

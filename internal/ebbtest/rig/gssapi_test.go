@@ -36,22 +36,28 @@ func (c clients) with(scheme string, u User) client {
 
 func newClients(t *testing.T, realm *Realm) clients {
 	t.Helper()
-	accounts := func(password string) []string {
-		file := filepath.Join(t.TempDir(), "ntlm")
-		write(t, file, NTLMDomain+":"+NTLMAlice.Name+":"+password+"\n")
-		return []string{"KRB5_CONFIG=" + realm.ConfigFile, "NTLM_USER_FILE=" + file}
-	}
-	none, negotiate := []string{"KRB5_CONFIG=" + realm.ConfigFile}, []string{"--negotiate", "-u", ":"}
+	none := []string{"KRB5_CONFIG=" + realm.ConfigFile}
 	c := clients{
-		none:        client{"no credentials", none, nil},
-		noTicket:    client{"no ticket", none, negotiate},
-		ticket:      client{"ticket", append(none, "KRB5CCNAME="+realm.CCache(t, Alice, time.Hour)), negotiate},
-		spnego:      client{"NTLM in SPNEGO", accounts(NTLMAlice.Password), negotiate},
-		spnegoWrong: client{"NTLM in SPNEGO, wrong password", accounts("nope"), negotiate},
+		none:     client{"no credentials", none, nil},
+		noTicket: client{"no ticket", none, negotiate},
+		ticket:   client{"ticket", append(none, "KRB5CCNAME="+realm.CCache(t, Alice, time.Hour)), negotiate},
 	}
+	c.spnego = c.inSPNEGO(t, NTLMAlice)
+	c.spnegoWrong = c.inSPNEGO(t, User{NTLMAlice.Name, "nope"})
 	c.ntlm = c.with("ntlm", inDomain(NTLMAlice))
 	c.ntlmWrong = c.with("ntlm", inDomain(User{NTLMAlice.Name, "nope"}))
 	return c
+}
+
+var negotiate = []string{"--negotiate", "-u", ":"} // as what is found in the environment
+
+// inSPNEGO returns a client that is u by NTLM, in SPNEGO.
+func (c clients) inSPNEGO(t *testing.T, u User) client {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ntlm")
+	write(t, file, NTLMDomain+":"+u.Name+":"+u.Password+"\n")
+	env := slices.Concat(c.none.env, []string{"NTLM_USER_FILE=" + file, "LC_ALL=C.UTF-8"})
+	return client{"NTLM in SPNEGO, " + u.Name + ", " + u.Password, env, negotiate}
 }
 
 func inDomain(u User) User { return User{NTLMDomain + `\` + u.Name, u.Password} }

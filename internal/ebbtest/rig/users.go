@@ -25,7 +25,8 @@ var (
 const NTLMDomain = "RIG"
 
 // The users who may log in by NTLM. Alice has another password than elsewhere: in
-// the file of gss-ntlmssp a colon ends it. Samba's ntlm_auth knows only her.
+// the file of gss-ntlmssp a colon ends it. Samba's ntlm_auth knows only her, and Apache
+// cannot read Juergen's name, but [EPA] can.
 var (
 	NTLMAlice = User{Alice.Name, "Wonderland1"}
 	NTLMUsers = []User{NTLMAlice, Juergen, Bob}
