@@ -30,6 +30,7 @@ func TestCredentials(t *testing.T) {
 	list(s.alice.do("PUT", path+"/server/basic", secret))
 	list(s.alice.do("PUT", path+"/proxy/any", secret))
 	list(s.alice.do("PUT", path+"/server/basic", secret)) // replaces
+	list(s.alice.do("PUT", path+"/server/basic", `{"user": "guest", "empty_password": true}`))
 	want := []job.CredentialRef{{Target: "proxy", Scheme: "any"}, {Target: "server", Scheme: "basic"}}
 	if diff := cmp.Diff(want, list(s.alice.do("GET", path, ""))); diff != "" {
 		t.Errorf("set (-want +got):\n%s", diff)
