@@ -190,20 +190,29 @@ func (row *authRow) tryRight(t *testing.T) {
 	row.succeed(t, row.right, row.others(nil))
 }
 
-// tryMissing has none for one of them, on a daemon whose owner has a ticket: nobody has said to use it.
+// tryMissing has none for one of them, on a daemon whose owner has a ticket: nobody has said to use it there.
 func (row *authRow) tryMissing(t *testing.T) {
 	for _, p := range row.parties() {
 		if row.forMissing != nil {
 			row.forMissing()
 		}
-		w := row.refused(t, row.table.ticket, p, row.others(p), "")
-		if p.log == nil {
-			continue
-		}
-		p.settle(t)
-		if n := countSecrets(w.seen(p)); n != 0 {
-			t.Errorf("the %s was sent credentials that nobody gave, %d times", p.target, n)
-		}
+		row.sentNone(t, p, row.others(p))
+	}
+	if row.proxy != nil && row.server != nil && row.proxy.implicit == admitted {
+		row.sentNone(t, row.server, []job.Credential{row.proxy.implicitCredential()})
+	}
+}
+
+// sentNone demands an error of p, and that no credentials went there.
+func (row *authRow) sentNone(t *testing.T, p *party, credentials []job.Credential) {
+	t.Helper()
+	w := row.refused(t, row.table.ticket, p, credentials, "")
+	if p.log == nil {
+		return
+	}
+	p.settle(t)
+	if n := countSecrets(w.seen(p)); n != 0 {
+		t.Errorf("the %s was sent credentials that nobody gave, %d times", p.target, n)
 	}
 }
 
