@@ -4,74 +4,27 @@ package daemon_test
 
 import (
 	"bytes"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/base64"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"net/url"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest/rig"
 )
 
-// secrets are what must not be found: passwords, and all that serves in their place.
-type secrets struct {
-	mu    sync.Mutex // guards texts
-	texts map[string]string
-}
-
-func (s *secrets) add(u rig.User) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.texts == nil {
-		s.texts = map[string]string{}
-	}
-	quoted, _ := json.Marshal(u.Password)
-	forms := map[string]string{
-		"as it is":   u.Password,
-		"in JSON":    strings.Trim(string(quoted), `"`),
-		"in Go":      strings.Trim(fmt.Sprintf("%+q", u.Password), `"`),
-		"in a query": url.QueryEscape(u.Password),
-		"in a path":  url.PathEscape(u.Password),
-		"in base64":  base64.StdEncoding.EncodeToString([]byte(u.Password)),
-		"in Basic":   base64.StdEncoding.EncodeToString([]byte(u.Name + ":" + u.Password)),
-	}
-	for _, realm := range []string{"rig", "rig MD5", "rig SHA-256", "rig userhash"} {
-		a1 := []byte(u.Name + ":" + realm + ":" + u.Password)
-		forms["in Digest MD5 of "+realm] = fmt.Sprintf("%x", md5.Sum(a1))
-		forms["in Digest SHA-256 of "+realm] = fmt.Sprintf("%x", sha256.Sum256(a1))
-	}
-	for how, text := range forms {
-		s.texts[text] = u.Name + "'s password " + how
-	}
-}
-
-// search demands that no secret is in text, and that the search does find what is there.
-func (s *secrets) search(t *testing.T, where string, text []byte, there string) {
-	t.Helper()
-	if !bytes.Contains(text, []byte(there)) {
-		t.Errorf("%s: %q is not found, which is there for sure", where, there)
-	}
-	for secret, what := range s.texts {
-		if bytes.Contains(text, []byte(secret)) {
-			t.Errorf("%s: %s is there", where, what)
-		}
-	}
-}
-
 // ebb runs the program as a person does and returns what it prints and its exit code.
-func (s *realServers) ebb(t *testing.T, args ...string) (stdout, stderr []byte, code int) {
+func (p *process) ebb(t *testing.T, args ...string) (stdout, stderr []byte, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), s.daemon.binary, args...)
-	cmd.Env = append(os.Environ(), "EBB_STATE_DIR="+s.daemon.state, "EBB_SOCKET=", "HOME="+s.daemon.state)
+	cmd := p.command(t, args...)
 	var errout bytes.Buffer
 	cmd.Stderr = &errout
 	out, err := cmd.Output()
@@ -80,6 +33,13 @@ func (s *realServers) ebb(t *testing.T, args ...string) (stdout, stderr []byte, 
 		t.Fatal(err)
 	}
 	return out, errout.Bytes(), cmd.ProcessState.ExitCode()
+}
+
+// command is the program as a person runs it.
+func (p *process) command(t *testing.T, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), p.binary, args...)
+	cmd.Env = append(os.Environ(), "EBB_STATE_DIR="+p.state, "EBB_SOCKET=", "HOME="+p.state)
+	return cmd
 }
 
 // commandLine downloads by `ebb get`, with a right and with a wrong password.
@@ -100,7 +60,7 @@ func (s *realServers) commandLine(t *testing.T) {
 			}
 			out := filepath.Join(t.TempDir(), "file")
 			address := p.server.HTTPS(p.path + smallName(0))
-			_, stderr, code := s.ebb(t, "get", "--scheme", "digest", "--user", rig.Juergen.Name, "--password-file", password,
+			_, stderr, code := s.daemon.ebb(t, "get", "--scheme", "digest", "--user", rig.Juergen.Name, "--password-file", password,
 				"--cacert", p.server.CAFile, "--proxy", "none", "-o", out, address)
 			if code != tt.code || !strings.Contains(strings.ToLower(string(stderr)), tt.says) {
 				t.Errorf("%s: exit code %d, want %d; it says %q, want %q", p.name, code, tt.code, stderr, tt.says)
@@ -114,36 +74,43 @@ func (s *realServers) commandLine(t *testing.T) {
 
 // searchSecrets looks for the passwords in all that ebb has written and can be asked for.
 func (s *realServers) searchSecrets(t *testing.T) {
-	pid := fmt.Sprint(s.daemon.cmd.Process.Pid)
-	for file, there := range map[string]string{"cmdline": "daemon", "environ": "EBB_STATE_DIR"} {
-		text, err := os.ReadFile(filepath.Join("/proc", pid, file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.sought.search(t, "the daemon's "+file, text, there)
-	}
+	s.daemon.searchSecrets(t, &s.sought)
+}
 
-	list, _, _ := s.ebb(t, "list", "--all", "--json")
-	s.sought.search(t, "ebb list --json", list, "0x80190191")
-	events, _, _ := s.ebb(t, "events", "--json")
-	s.sought.search(t, "ebb events --json", events, "0x80190197")
-	shown := 0
+// searchSecrets looks for secrets in all that a daemon shows and has stored, and kills it in between.
+func (p *process) searchSecrets(t *testing.T, sought *secrets) {
+	t.Helper()
+	searchProcess(t, sought, "the daemon", p.cmd.Process.Pid, "daemon")
+	list, _, _ := p.ebb(t, "list", "--all", "--json")
+	if len(list) == 0 {
+		t.Skip("it has had no job, and so no secret")
+	}
+	sought.search(t, "ebb list --json", list, `"id":"`)
+	var ids []string
 	for line := range bytes.Lines(list) {
 		var j struct{ ID string }
 		if err := json.Unmarshal(line, &j); err != nil {
 			t.Fatal(err)
 		}
-		job, _, code := s.ebb(t, "show", "--json", j.ID)
-		if code != 0 {
-			t.Errorf("ebb show %s: exit code %d", j.ID, code)
-		}
-		s.sought.search(t, "ebb show --json", job, j.ID)
-		shown++
+		ids = append(ids, j.ID)
+	}
+	events, _, _ := p.ebb(t, "events", "--json")
+	sought.search(t, "ebb events --json", events, ids[0])
+	for _, id := range ids[:min(len(ids), 5)] {
+		shown, _, _ := p.ebb(t, "show", "--json", id)
+		sought.search(t, "ebb show --json", shown, id)
+		credentials, _, _ := p.ebb(t, "credentials", "list", "--json", id)
+		sought.search(t, "ebb credentials list --json", credentials, "")
+	}
+	for _, id := range ids {
+		sought.search(t, "the API's job", p.api(t, "/jobs/"+id), id)
+		sought.search(t, "the API's files", p.api(t, "/jobs/"+id+"/files"), `"url"`)
+		sought.search(t, "the API's credentials", p.api(t, "/jobs/"+id+"/credentials"), "")
 	}
 
-	s.daemon.kill() // and all that it has stored
+	p.kill() // and all that it has stored
 	var files, size int
-	err := filepath.WalkDir(s.daemon.state, func(name string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(p.state, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
@@ -151,11 +118,46 @@ func (s *realServers) searchSecrets(t *testing.T) {
 		files++
 		size += len(text)
 		there := map[string]string{"ebb.db": "SQLite format 3", "test.log": "msg=ready"}[filepath.Base(name)]
-		s.sought.search(t, filepath.Base(name), text, there)
+		sought.search(t, filepath.Base(name), text, there)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d forms of passwords are in none of %d jobs and %d stored files of %d bytes", len(s.sought.texts), shown, files, size)
+	t.Logf("%d forms of secrets are in none of %d jobs and %d stored files of %d bytes", sought.count, len(ids), files, size)
+}
+
+// searchProcess looks for secrets in what every user of the machine may see of a process, and in its environment.
+func searchProcess(t *testing.T, sought *secrets, who string, pid int, command string) {
+	t.Helper()
+	for file, there := range map[string]string{"cmdline": command, "environ": "EBB_STATE_DIR"} {
+		text, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(pid), file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sought.search(t, who+"'s "+file, text, there)
+	}
+}
+
+// api is the daemon's answer to a request, as it comes.
+func (p *process) api(t *testing.T, path string) []byte {
+	t.Helper()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(p.state, "ebb.sock"))
+	}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://ebb/v1"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", path, resp.Status, err)
+	}
+	return text
 }
