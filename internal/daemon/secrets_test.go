@@ -85,10 +85,10 @@ func (s *secrets) addKerberos(t *testing.T, u rig.User, realm string) {
 
 // addToken takes in a secret that no key is made of.
 func (s *secrets) addToken(what, token string) {
-	for how, text := range map[string]string{"": token, " composed": norm.NFC.String(token), " decomposed": norm.NFD.String(token)} {
-		s.put(what+how, text)
-		s.put(what+how+" in UTF-16LE", inUTF16(text, binary.LittleEndian))
-		s.put(what+how+" in UTF-16BE", inUTF16(text, binary.BigEndian))
+	for _, form := range [][2]string{{"", token}, {" composed", norm.NFC.String(token)}, {" decomposed", norm.NFD.String(token)}} {
+		s.put(what+form[0], form[1])
+		s.put(what+form[0]+" in UTF-16LE", inUTF16(form[1], binary.LittleEndian))
+		s.put(what+form[0]+" in UTF-16BE", inUTF16(form[1], binary.BigEndian))
 	}
 }
 
@@ -100,6 +100,7 @@ func inUTF16(text string, order binary.AppendByteOrder) string {
 	return string(out)
 }
 
+// put takes in a text. If it is known already, it keeps its name.
 func (s *secrets) put(what, text string) {
 	if len(text) < shortest {
 		panic(what + " is too short to look for")
