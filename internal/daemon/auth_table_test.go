@@ -66,6 +66,7 @@ func TestAuthTable(t *testing.T) {
 	running.Wait()
 	table.print(t)
 	t.Logf("%d rows in %v", len(table.rows), time.Since(started).Round(time.Second))
+	t.Run("leaks", (&leaks{authTable: table}).search)
 }
 
 func newAuthTable(t *testing.T) *authTable {
