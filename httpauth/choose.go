@@ -1,9 +1,6 @@
 package httpauth
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // preference is the order in which schemes are tried, strongest first. A scheme is usable if it is offered, has
 // credentials for exactly this target and origin, and policy lets them be sent this way.
@@ -61,17 +58,6 @@ func also(why, more error) error {
 		return why
 	}
 	return fmt.Errorf("%w; %w", why, more)
-}
-
-// schemesOf returns the schemes of the challenges, each once.
-func schemesOf(offered []Challenge) []Scheme {
-	var names []Scheme
-	for _, c := range offered {
-		if !slices.Contains(names, c.Scheme) {
-			names = append(names, c.Scheme)
-		}
-	}
-	return names
 }
 
 // realmOf is the realm that c's credentials belong to. A bearer token belongs to its origin, whatever the realm says.

@@ -15,8 +15,8 @@ type exchange struct {
 	fields    fields
 	exposed   bool // a secret sent as it is could be read on the way, and may not be
 	// bind moves the request to a lane, if the connection is to be authenticated; it returns the same one
-	// each time. It is nil where the exchange has the connection to itself already.
-	bind func(Scheme) *lane
+	// each time, and whether that was taken only now. It is nil where the exchange has the connection to itself.
+	bind func(Scheme) (l *lane, taken bool)
 	own  session // for a scheme bound to its connection, where bind is nil
 	lost bool    // the connection of own ends with the response at hand
 
@@ -28,6 +28,7 @@ type exchange struct {
 	ahead   bool              // answer was made before any challenge
 	trying  bool              // this request holds space.turn
 	legs    int               // challenges answered
+	offered []Scheme          // in all legs
 }
 
 func newExchange(a *authority, exposed bool) *exchange {
@@ -90,7 +91,11 @@ func (x *exchange) make(ctx context.Context, m message, c *Challenge) error {
 		}
 	}
 	var err error
-	x.bound, x.session = m.certificate, x.sessionOf(x.space)
+	var taken bool
+	x.bound = m.certificate
+	if x.session, taken = x.sessionOf(x.space); taken {
+		c = nil // it came by another connection, and this one may be open already
+	}
 	x.answer, err = x.session.answer(ctx, m, c)
 	if errors.Is(err, ErrRefused) {
 		x.space.set(refused)
@@ -98,23 +103,28 @@ func (x *exchange) make(ctx context.Context, m message, c *Challenge) error {
 	return err
 }
 
-// sessionOf returns the one to answer with in s.
-func (x *exchange) sessionOf(s *space) session {
+// sessionOf returns the one to answer with in s, and whether its connection was taken only now.
+func (x *exchange) sessionOf(s *space) (_ session, taken bool) {
 	switch {
 	case !s.scheme.traits().connection:
-		return s.session
+		return s.session, false
 	case x.bind != nil:
-		return x.bind(s.name).session(s)
+		l, taken := x.bind(s.name)
+		return l.session(s), taken
 	case x.own == nil:
 		x.own = s.scheme.session()
 	}
-	return x.own
+	return x.own, false
 }
 
 // moved reports whether the last answer went over another connection than the one that it was made for, or to
 // another certificate: it could not be understood there.
 func (x *exchange) moved(m message) bool {
-	return x.space.scheme.traits().connection && (x.sessionOf(x.space) != x.session || !m.certificate.Equal(x.bound))
+	if !x.space.scheme.traits().connection {
+		return false
+	}
+	now, _ := x.sessionOf(x.space)
+	return now != x.session || !m.certificate.Equal(x.bound)
 }
 
 // reconnect forgets what was begun on a connection that broke before an answer came.
@@ -137,6 +147,7 @@ func (x *exchange) unasked() *space {
 // challenged takes the 401 or 407 resp and makes the answer for the next request. The error says why there is none.
 func (x *exchange) challenged(ctx context.Context, m message, resp *http.Response) error {
 	offered, malformed := ParseChallenges(resp.Header[x.fields.challenge])
+	x.note(offered)
 	err := x.next(ctx, m, offered)
 	if err == nil {
 		return nil
@@ -148,9 +159,7 @@ func (x *exchange) challenged(ctx context.Context, m message, resp *http.Respons
 	if ctx.Err() != nil && !errors.Is(err, ErrRefused) {
 		return err
 	}
-	e := x.failure(resp, err)
-	e.Offered = schemesOf(offered)
-	return e
+	return x.failure(resp, err)
 }
 
 // signIn reports whether resp, a redirect, is the challenge of a scheme that sends browsers to a login page
@@ -163,10 +172,19 @@ func (x *exchange) signIn(resp *http.Response) bool {
 	return slices.ContainsFunc(offered, func(c Challenge) bool { return c.Scheme == Passport })
 }
 
+// note keeps what is offered: some servers repeat only the scheme that was tried.
+func (x *exchange) note(offered []Challenge) {
+	for _, c := range offered {
+		if !slices.Contains(x.offered, c.Scheme) {
+			x.offered = append(x.offered, c.Scheme)
+		}
+	}
+}
+
 func (x *exchange) failure(resp *http.Response, err error) *Error {
 	e := &Error{
 		Target: x.authority.target, Origin: x.authority.origin, Status: resp.StatusCode,
-		Configured: x.authority.configured, Header: resp.Header, Err: err,
+		Offered: x.offered, Configured: x.authority.configured, Header: resp.Header, Err: err,
 	}
 	if errors.Is(err, ErrRefused) {
 		e.Refused = x.choice.name
@@ -247,7 +265,9 @@ func (x *exchange) first(ctx context.Context, m message, usable []choice) error 
 		}
 		err := x.make(ctx, m, &c.challenge)
 		if err == nil {
-			x.legs++
+			if x.answer != nil { // not where the connection is open already
+				x.legs++
+			}
 			return nil
 		}
 		x.release()

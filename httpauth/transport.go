@@ -115,7 +115,7 @@ func (t *Transport) plan(req *http.Request) (*trip, error) {
 	trip := &trip{req: req, pools: &t.pools}
 	trip.pool = t.pools.get(r, func() *http.Transport { return build(t.pools.base.Protocols) })
 	r.origin, r.foreign = origin, req.Header.Get("Authorization") != ""
-	bind := func(identity Scheme) *lane {
+	bind := func(identity Scheme) (*lane, bool) {
 		r.identity = identity
 		return trip.bind(r, build)
 	}
@@ -199,12 +199,13 @@ func withoutZone(host string) string {
 	return host
 }
 
-// bind moves the rest of the trip to a lane of r.
-func (t *trip) bind(r route, build func(*http.Protocols) *http.Transport) *lane {
-	if t.lane == nil {
-		t.lane = t.pools.take(r, build)
+// bind moves the rest of the trip to a lane of r, and reports whether it was not on one before.
+func (t *trip) bind(r route, build func(*http.Protocols) *http.Transport) (_ *lane, taken bool) {
+	if t.lane != nil {
+		return t.lane, false
 	}
-	return t.lane
+	t.lane = t.pools.take(r, build)
+	return t.lane, true
 }
 
 func (t *trip) send(out *http.Request) (*http.Response, error) {

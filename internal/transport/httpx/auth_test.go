@@ -3,6 +3,7 @@ package httpx
 import (
 	"errors"
 	"fmt"
+	"os/user"
 	"strings"
 	"sync"
 	"testing"
@@ -193,5 +194,31 @@ func TestCheck(t *testing.T) {
 				t.Errorf("code %v, class %v, text %q", e.Code, e.Class, e.Text)
 			}
 		})
+	}
+}
+
+// TestImplicitCredentialsAreTheOwners: never those of the service, if that is another user's.
+func TestImplicitCredentialsAreTheOwners(t *testing.T) {
+	t.Parallel()
+	self, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	implicit := []job.Credential{{Target: "server", Scheme: "negotiate", Implicit: true}}
+	for _, tt := range []struct {
+		owner string
+		uid   int // -1: those of this process
+	}{{"", -1}, {"uid:" + self.Uid, -1}, {"uid:4711", 4711}} {
+		got, err := kerberos(transport.Source{Owner: tt.owner, Credentials: implicit})
+		if err != nil || (got.UID == nil) != (tt.uid < 0) || (got.UID != nil && *got.UID != tt.uid) {
+			t.Errorf("%q: %v, %v", tt.owner, got, err)
+		}
+	}
+	const windows = "S-1-5-21-1-2-3-1001"
+	if _, err := kerberos(transport.Source{Owner: windows, Credentials: implicit}); err == nil {
+		t.Error("a user of Windows: no error")
+	}
+	if _, err := kerberos(transport.Source{Owner: windows}); err != nil {
+		t.Errorf("without implicit credentials: %v", err)
 	}
 }

@@ -3,7 +3,7 @@ package httpx
 import (
 	"fmt"
 	"net/url"
-	"os"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,15 +123,23 @@ func schemesFor(c job.Credential) ([]httpauth.Scheme, error) {
 }
 
 // kerberos is where the implicit credentials of src are found: in the environment of this process, or where
-// those of its owner are kept.
+// those of its owner are kept. Windows keeps them where only the owner's own processes find them.
 func kerberos(src transport.Source) (httpauth.Kerberos, error) {
-	uid, isUID := strings.CutPrefix(src.Owner, "uid:")
-	if !isUID || uid == strconv.Itoa(os.Getuid()) {
+	if src.Owner == "" || !slices.ContainsFunc(src.Credentials, func(c job.Credential) bool { return c.Implicit }) {
 		return httpauth.Kerberos{}, nil
 	}
-	n, err := strconv.Atoi(uid)
+	self, err := user.Current()
 	if err != nil {
-		return httpauth.Kerberos{}, fmt.Errorf("owner %q: %w", src.Owner, err)
+		return httpauth.Kerberos{}, fmt.Errorf("implicit credentials: who runs this service? %w", err)
 	}
-	return httpauth.Kerberos{UID: &n}, nil
+	owner := strings.TrimPrefix(src.Owner, "uid:")
+	if owner == self.Uid {
+		return httpauth.Kerberos{}, nil
+	}
+	uid, err := strconv.Atoi(owner)
+	if err != nil {
+		return httpauth.Kerberos{}, job.Invalid(job.InvalidCredentials,
+			"the service of all users cannot use the credentials of the logged-on user here; give a user and a password, or use a service of your own")
+	}
+	return httpauth.Kerberos{UID: &uid}, nil
 }
