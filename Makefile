@@ -36,7 +36,7 @@ unit: ## go test -race ./...: unit, property, script and crash tests
 
 # The packages with integration tests, whole: a real server changes what their
 # other tests mean, too. Those that take long had their long run in unit.
-servers: ## tests against real nginx, Apache, lighttpd and squid
+servers: ## tests against real servers, the table of authentication included
 	@mkdir -p bin && rm -f $(SERVERS_TABLE)
 	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -race -short -timeout 15m -tags integration -count 1 \
 		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)

@@ -195,6 +195,7 @@ func (j *Job) Files(ctx context.Context) iter.Seq2[job.FileSnapshot, error] {
 func (j *Job) SetCredentials(ctx context.Context, c job.Credential) error {
 	return j.pair(ctx, http.MethodPut, c.Ref(), map[string]any{
 		"user": c.User, "password": c.Password, "empty_password": c.EmptyPassword, "implicit": c.Implicit,
+		"service_principal": c.ServicePrincipal,
 	})
 }
 

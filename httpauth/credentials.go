@@ -75,10 +75,10 @@ type Credentials struct {
 	// Implicit asks for the identity of the process instead of User and Password. Only NTLM and Negotiate know one.
 	Implicit bool
 
-	// Service is the Kerberos principal that Negotiate asks a ticket for, for servers that are known to the
+	// ServicePrincipal is the Kerberos principal that Negotiate asks a ticket for, for servers that are known to the
 	// realm by another name: HTTP/host or HTTP/host@REALM. The default "" is HTTP/ and the host of the URL in
 	// lower case, which is never looked up in the DNS.
-	Service string
+	ServicePrincipal string
 }
 
 // String returns the credentials without the password.
@@ -149,7 +149,10 @@ func (c Credentials) normalize() (Credentials, error) {
 	if c.Implicit && c.Scheme != NTLM && c.Scheme != Negotiate {
 		return c, fmt.Errorf("%s needs a user and a password: only ntlm and negotiate have implicit credentials", c.Scheme)
 	}
-	for _, s := range []string{c.User, c.Password} {
+	if c.ServicePrincipal != "" && c.Scheme != Negotiate {
+		return c, fmt.Errorf("%s has no service principal: only negotiate asks for tickets", c.Scheme)
+	}
+	for _, s := range []string{c.User, c.Password, c.ServicePrincipal} {
 		if !utf8.ValidString(s) {
 			return c, fmt.Errorf("the %s credentials are not valid UTF-8", c.Scheme)
 		}

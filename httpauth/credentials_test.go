@@ -34,6 +34,7 @@ func TestNewRefuses(t *testing.T) {
 		"no origin":              {with(func(c *httpauth.Credentials) { c.Origin = "" }), "not an origin"},
 		"origin of another kind": {with(func(c *httpauth.Credentials) { c.Origin = "ftp://h:21" }), "http or https"},
 		"implicit Basic":         {with(func(c *httpauth.Credentials) { c.Implicit = true }), "implicit"},
+		"NTLM for a service":     {with(func(c *httpauth.Credentials) { c.Scheme, c.ServicePrincipal = "ntlm", "HTTP/h" }), "service principal"},
 		"unknown scheme":         {with(func(c *httpauth.Credentials) { c.Scheme = "hoba" }), "unknown authentication scheme"},
 		"empty token":            {with(func(c *httpauth.Credentials) { c.Scheme, c.User, c.Password = "bearer", "", "" }), "token is empty"},
 		"two for one scheme":     {httpauth.Config{Credentials: []httpauth.Credentials{ok, ok}}, "two basic credentials"},

@@ -39,7 +39,7 @@
 // takes only NTLMv1), the next one is tried; once credentials were refused, nothing weaker is.
 //
 // A Kerberos ticket is asked for HTTP/ and the host as the URL has it. No DNS answer changes that, and an address has no
-// ticket; Credentials.Service names another principal.
+// ticket; Credentials.ServicePrincipal names another principal.
 //
 // NTLM, and Negotiate because it may turn into NTLM, authenticate connections. Such a connection speaks HTTP/1.1, serves one
 // request at a time and no other identity, and its authentication starts again if it is lost. The request that opens it goes

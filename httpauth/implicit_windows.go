@@ -23,7 +23,7 @@ type logonScheme struct {
 }
 
 // newImplicit returns the scheme with the credentials of the logged-on user.
-func newImplicit(c Credentials, _ Kerberos) scheme { return &logonScheme{c.Scheme, c.Service} }
+func newImplicit(c Credentials, _ Kerberos) scheme { return &logonScheme{c.Scheme, c.ServicePrincipal} }
 
 func (*logonScheme) traits() traits                              { return traits{connection: true, legs: 10} }
 func (*logonScheme) pick(offered []Challenge) (Challenge, error) { return offered[0], nil }

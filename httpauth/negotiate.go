@@ -32,7 +32,7 @@ const (
 )
 
 func newNegotiate(c Credentials, k Kerberos) *negotiateScheme {
-	n := &negotiateScheme{service: c.Service}
+	n := &negotiateScheme{service: c.ServicePrincipal}
 	cfg := kerberos.Config{ConfigFile: k.ConfigFile, UID: -1}
 	if c.Implicit {
 		cfg.CCache, cfg.Keytab = k.CCache, k.Keytab

@@ -152,6 +152,22 @@ func TestRealTickets(t *testing.T) {
 	}
 }
 
+// TestRealServicePrincipal: a server that is reached by its address, whose name is given.
+func TestRealServicePrincipal(t *testing.T) {
+	files, content := realFiles(t)
+	realm := rig.KDC(t)
+	address := rig.ApacheGSSAPI(t, files, realm).URL("/negotiate/file.bin")
+	c := httpauth.Credentials{Scheme: httpauth.Negotiate, Origin: originOf(t, address), Implicit: true, ServicePrincipal: rig.ServiceLocalhost}
+	cfg := httpauth.Config{Credentials: []httpauth.Credentials{c}, Kerberos: httpauth.Kerberos{ConfigFile: realm.ConfigFile, Keytab: realm.UserKeytab}}
+	if status, got, err := get(t, mustNew(t, cfg), "GET", address, ""); status != 200 || got != string(content) || err != nil {
+		t.Errorf("%d, %d bytes, %v", status, len(got), err)
+	}
+	cfg.Credentials[0].ServicePrincipal = "HTTP/unknown.ebb.test"
+	if e, _ := refusal(t, mustNew(t, cfg), newRequest(t, "GET", address, nil)); !errors.Is(e, httpauth.ErrNoIdentity) {
+		t.Errorf("an unknown name: %v", e)
+	}
+}
+
 // TestRealNewKey: the service gets another key while tickets for the old one are kept.
 func TestRealNewKey(t *testing.T) {
 	files, content := realFiles(t)

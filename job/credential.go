@@ -31,6 +31,9 @@ type Credential struct {
 	// Implicit stands for the credentials of the job's owner, in place of User and Password. Only NTLM and Negotiate
 	// have them, and "any", which then means those two.
 	Implicit bool `json:"implicit,omitempty"`
+	// ServicePrincipal is the Kerberos name of the server or proxy, HTTP/host or HTTP/host@REALM, where it is not made
+	// of the host in the URL. Only Negotiate, and "any", have a use for it.
+	ServicePrincipal string `json:"service_principal,omitempty"`
 }
 
 const schemeBearer = "bearer"
@@ -39,6 +42,7 @@ var (
 	targets  = []string{"server", "proxy"}
 	schemes  = []string{"basic", "digest", "ntlm", "negotiate", "passport", schemeBearer, "any"}
 	implicit = []string{"ntlm", "negotiate", "any"} // the schemes that implicit credentials can be for
+	tickets  = []string{"negotiate", "any"}         // those that ask a KDC for them
 )
 
 // Targets are whom credentials can be for.
@@ -85,6 +89,10 @@ func (c Credential) Check() error {
 		return Invalid(PasswordTooLarge, "the password has more than %d characters", MaxPasswordLen)
 	case c.Password != "" && c.EmptyPassword:
 		return Invalid(InvalidArg, "the password is said to be empty, but there is one")
+	case utf8.RuneCountInString(c.ServicePrincipal) > MaxUserLen:
+		return Invalid(InvalidArg, "the service principal has more than %d characters", MaxUserLen)
+	case c.ServicePrincipal != "" && !slices.Contains(tickets, c.Scheme):
+		return Invalid(InvalidArg, "%s has no service principal; only negotiate asks for tickets", c.Scheme)
 	case c.Implicit && !HasImplicit(c.Scheme):
 		return Invalid(InvalidArg, "%s has no implicit credentials; give a user and a password", c.Scheme)
 	case c.Implicit && (c.User != "" || given):

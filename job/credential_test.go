@@ -35,6 +35,11 @@ func TestCredentialRefusals(t *testing.T) {
 		{job.InvalidAuthScheme, pair("proxy", ""), pair("proxy", "ntlm")},
 		{job.InvalidArg, basic("", "secret"), basic("alice", "secret")},
 		{
+			job.InvalidArg,
+			job.Credential{Target: "server", Scheme: "ntlm", Implicit: true, ServicePrincipal: "HTTP/files"},
+			job.Credential{Target: "server", Scheme: "negotiate", Implicit: true, ServicePrincipal: "HTTP/files"},
+		},
+		{
 			job.InvalidArg, basic("alice", ""), // forgotten
 			job.Credential{Target: "server", Scheme: "basic", User: "alice", EmptyPassword: true},
 		},

@@ -27,6 +27,8 @@ type Secret struct {
 	Password      string `json:"password,omitempty" doc:"for bearer the token"`
 	EmptyPassword bool   `json:"empty_password,omitempty" doc:"the password is empty, not forgotten"`
 	Implicit      bool   `json:"implicit,omitempty" doc:"those of the job's owner, for ntlm, negotiate and any"`
+
+	ServicePrincipal string `json:"service_principal,omitempty" doc:"HTTP/host or HTTP/host@REALM, for negotiate and any; by default made of the URL's host"`
 }
 
 // CredentialList are the pairs that are set.
@@ -73,7 +75,7 @@ func (s *server) setCredential(ctx context.Context, in *setCredentialInput) (*cr
 	}
 	snap, err := s.engine.SetCredential(ctx, id, actor(ctx).ID, job.Credential{
 		Target: in.Target, Scheme: in.Scheme, User: secret.User, Password: secret.Password,
-		EmptyPassword: secret.EmptyPassword, Implicit: secret.Implicit,
+		EmptyPassword: secret.EmptyPassword, Implicit: secret.Implicit, ServicePrincipal: secret.ServicePrincipal,
 	})
 	if err != nil {
 		return nil, problem(err)

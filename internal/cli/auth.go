@@ -24,6 +24,7 @@ type login struct {
 	flags                                *pflag.FlagSet
 	scheme, user, passwordFile, password string
 	passwordStdin, emptyPassword         bool
+	servicePrincipal                     string
 }
 
 func (l *login) register(cmd *cobra.Command, prefix string) {
@@ -38,6 +39,7 @@ func (l *login) register(cmd *cobra.Command, prefix string) {
 		l.flags.StringVar(&l.passwordFile, "password-file", "", "`file` with the password (bearer: the token)")
 		l.flags.BoolVar(&l.passwordStdin, "password-stdin", false, "read the password from standard input")
 		l.flags.BoolVar(&l.emptyPassword, "empty-password", false, "the password is empty")
+		l.flags.StringVar(&l.servicePrincipal, "service-principal", "", "`HTTP/host` that negotiate gets a ticket for, if the realm knows the server by another name")
 		l.flags.StringVar(&l.password, "password", "", "the password; other users of this machine may see it: better use --password-file")
 	}
 	oneOf(cmd, map[string][]string{prefix + "scheme": job.Schemes()})
@@ -45,7 +47,7 @@ func (l *login) register(cmd *cobra.Command, prefix string) {
 
 // given reports whether any of the flags is used.
 func (l *login) given() bool {
-	for _, name := range []string{"scheme", "user", "password-file", "password-stdin", "empty-password", "password"} {
+	for _, name := range []string{"scheme", "user", "password-file", "password-stdin", "empty-password", "password", "service-principal"} {
 		if l.flags.Changed(l.prefix + name) {
 			return true
 		}
@@ -55,7 +57,7 @@ func (l *login) given() bool {
 
 // credential is what the flags give for a target. It may ask a person for the password.
 func (l *login) credential(a *app, target string) (job.Credential, error) {
-	c := job.Credential{Target: target, Scheme: l.scheme, User: l.user, EmptyPassword: l.emptyPassword}
+	c := job.Credential{Target: target, Scheme: l.scheme, User: l.user, EmptyPassword: l.emptyPassword, ServicePrincipal: l.servicePrincipal}
 	if err := c.Ref().Check(); err != nil {
 		return c, err
 	}

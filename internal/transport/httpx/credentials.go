@@ -90,7 +90,10 @@ func bind(c job.Credential, u, way *url.URL) ([]httpauth.Credentials, error) {
 	}
 	var out []httpauth.Credentials
 	for _, s := range schemes {
-		bound.Scheme = s
+		bound.Scheme, bound.ServicePrincipal = s, ""
+		if s == httpauth.Negotiate {
+			bound.ServicePrincipal = c.ServicePrincipal
+		}
 		if _, err := httpauth.New(httpauth.Config{Credentials: []httpauth.Credentials{bound}}); err != nil {
 			code := job.InvalidCredentials
 			if c.Implicit {
