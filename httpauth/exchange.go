@@ -63,6 +63,7 @@ func (x *exchange) prepare(ctx context.Context, m message) error {
 	if s == nil || (s.scheme.traits().cleartext && x.exposed) {
 		return nil
 	}
+	x.release()
 	trying, err := s.enter(ctx)
 	if errors.Is(err, ErrRefused) {
 		return nil // go without; the challenge that comes back will be told apart from this refusal
@@ -202,8 +203,11 @@ func (x *exchange) next(ctx context.Context, m message, offered []Challenge) err
 		return x.first(ctx, m, usable)
 	}
 	again, ok := x.find(usable)
-	if !ok && x.ahead && len(usable) > 0 {
-		return x.first(ctx, m, usable) // it was sent ahead into another space: no refusal
+	if !ok && (x.opening() || x.ahead && len(usable) > 0) { // nothing secret was sent, or it was for another space
+		if err != nil {
+			return err
+		}
+		return x.first(ctx, m, usable)
 	}
 	meaning, reason := wrong, error(nil)
 	switch {
@@ -227,6 +231,12 @@ func (x *exchange) next(ctx context.Context, m message, offered []Challenge) err
 		usable = nil
 	}
 	return x.first(ctx, m, append([]choice{again}, weaker(usable, again)...))
+}
+
+// opening reports whether the answer holds nothing secret.
+func (x *exchange) opening() bool {
+	meaning, _ := x.answer.judge(Challenge{})
+	return meaning == begun
 }
 
 // weaker returns those of usable that come after c.

@@ -282,6 +282,48 @@ func knockOnce(t *testing.T, tr *Transport, url string) {
 	}
 }
 
+// TestOpeningIsNoSecret: a server that has lost its taste for NTLM once it is opened has refused nothing, so what is
+// weaker may follow.
+func TestOpeningIsNoSecret(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch value := r.Header.Get("Authorization"); {
+		case value == "":
+			w.Header().Add("WWW-Authenticate", "NTLM")
+			fallthrough
+		case strings.HasPrefix(value, "NTLM "):
+			w.Header().Add("WWW-Authenticate", `Basic realm="files"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	ntlm := Credentials{Scheme: NTLM, Origin: srv.URL, User: "alice", Password: "wonderland"}
+	basic := ntlm
+	basic.Scheme = Basic
+	for _, tt := range []struct {
+		given []Credentials
+		want  int
+	}{{[]Credentials{ntlm, basic}, 200}, {[]Credentials{ntlm}, 401}} {
+		tr, err := New(Config{Credentials: tt.given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(tr.CloseIdleConnections)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if e := Failure(resp, nil); resp.StatusCode != tt.want || e != nil && !errors.Is(e, ErrNoCredentials) {
+			t.Errorf("%d, %v; want %d", resp.StatusCode, e, tt.want)
+		}
+	}
+}
+
 // TestOpeningIsNotTheRequest: a server that lets the opening of a conversation through, though nothing but the
 // headers came, still gets the body.
 func TestOpeningIsNotTheRequest(t *testing.T) {
