@@ -141,7 +141,7 @@ func (s *negotiateSession) openNTLM() answer {
 	if s.wrapped {
 		token = spnego.Init([]spnego.OID{spnego.NTLM}, token)
 	}
-	return &negotiateNTLM{session: s, token: token, opens: true}
+	return &negotiateNTLM{ntlmLeg: ntlmLeg{token, true}, session: s}
 }
 
 // authenticate ends NTLM in the form that it was begun in.
@@ -150,7 +150,10 @@ func (s *negotiateSession) authenticate(m message, challenge string) (answer, er
 	s.client = nil
 	if !s.wrapped {
 		token, err := authenticate(client, challenge, m)
-		return &negotiateNTLM{session: s, client: client, token: token}, err
+		if err != nil {
+			return nil, err
+		}
+		return &negotiateNTLM{ntlmLeg{token, false}, s, client}, nil
 	}
 	resp, err := readNegotiate(challenge)
 	if err != nil {
@@ -162,7 +165,7 @@ func (s *negotiateSession) authenticate(m message, challenge string) (answer, er
 	}
 	// Whoever sends a MIC in AUTHENTICATE has to sign the list of mechanisms, too (MS-SPNG section 3.3.5.1).
 	end := spnego.Response{Token: token, MechListMIC: client.Sign(ntlmMechs)}
-	return &negotiateNTLM{session: s, client: client, token: end.Marshal()}, nil
+	return &negotiateNTLM{ntlmLeg{end.Marshal(), false}, s, client}, nil
 }
 
 var ntlmMechs = spnego.MechList([]spnego.OID{spnego.NTLM})
@@ -242,26 +245,12 @@ func (a *kerberosAnswer) confirm(resp *http.Response, f fields) error {
 
 // negotiateNTLM is one message of NTLM.
 type negotiateNTLM struct {
+	ntlmLeg
 	session *negotiateSession
 	client  *ntlm.Client // of AUTHENTICATE
-	token   []byte
-	opens   bool // NEGOTIATE
 }
 
 func (a *negotiateNTLM) value() string { return negotiateValue(a.token) }
-
-func (a *negotiateNTLM) shape(out *http.Request) {
-	if a.opens {
-		out.Body = http.NoBody
-	}
-}
-
-func (a *negotiateNTLM) judge(Challenge) (verdict, error) {
-	if a.opens {
-		return begun, nil
-	}
-	return wrong, nil
-}
 
 // confirm checks the server's signature of the list of mechanisms, if there is one. Even a message that only
 // opens may be enough, where nobody asks for more.

@@ -15,61 +15,6 @@ import (
 	"github.com/ebb-transfer/ebb/internal/ebbtest/rig"
 )
 
-// named returns address with localhost in place of 127.0.0.1: Kerberos knows no addresses.
-func named(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
-
-// TestRealNegotiate: Kerberos with a ticket cache, a keytab and a password, and NTLM in both forms, at Apache
-// (MIT Kerberos, gss-ntlmssp) and at squid, whose Negotiate takes only bare NTLM.
-func TestRealNegotiate(t *testing.T) {
-	files, content := realFiles(t)
-	realm := rig.KDC(t)
-	apache := rig.ApacheGSSAPI(t, files, realm)
-	squid := rig.SquidNegotiate(t, apache, realm)
-	cache := realm.CCache(t, rig.Alice, time.Hour)
-	with := func(user rig.User) httpauth.Credentials {
-		return httpauth.Credentials{Scheme: httpauth.Negotiate, User: user.Name, Password: user.Password}
-	}
-	implicit := httpauth.Credentials{Scheme: httpauth.Negotiate, Implicit: true}
-	kerberos := httpauth.Kerberos{ConfigFile: realm.ConfigFile}
-	for _, tt := range []struct {
-		name     string
-		server   *rig.Server
-		path     string
-		c        httpauth.Credentials
-		kerberos httpauth.Kerberos
-	}{
-		{"cache", apache, "/negotiate/", implicit, httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: cache}},
-		{"keytab", apache, "/negotiate/", implicit, httpauth.Kerberos{ConfigFile: realm.ConfigFile, Keytab: realm.UserKeytab}},
-		{"password", apache, "/negotiate/", with(rig.Juergen), kerberos},
-		{"cache, squid", squid, "/pub/", implicit, httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: cache}},
-		{"password, squid", squid, "/pub/", with(rig.Alice), kerberos},
-		{"password, multi", apache, "/multi/", with(rig.Bob), kerberos},
-		{"NTLM", apache, "/negotiate-ntlm/", with(rig.NTLMAlice), httpauth.Kerberos{ConfigFile: "/nowhere"}},
-		{"NTLM with a domain", apache, "/negotiate-ntlm/", with(rig.User{Name: `RIG\bob`, Password: rig.Bob.Password}), kerberos},
-		{"NTLM, squid", squid, "/pub/", with(rig.NTLMAlice), httpauth.Kerberos{ConfigFile: "/nowhere"}},
-	} {
-		for _, address := range []string{tt.server.URL(tt.path + "file.bin"), tt.server.HTTPS(tt.path + "file.bin")} {
-			address := named(address)
-			tt.c.Origin = originOf(t, address)
-			cfg := httpauth.Config{Credentials: []httpauth.Credentials{tt.c}, TLS: trusting(t, tt.server), Kerberos: tt.kerberos, HTTP2: true}
-			tr := mustNew(t, cfg)
-			for range 3 {
-				if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != string(content) || err != nil {
-					t.Errorf("%s, %s: %d, %d bytes, %v", tt.name, address, status, len(got), err)
-				}
-			}
-			if tt.c.Implicit {
-				continue
-			}
-			cfg.Credentials[0].Password += "x"
-			e, _ := refusal(t, mustNew(t, cfg), newRequest(t, "GET", address, nil))
-			if !errors.Is(e, httpauth.ErrRefused) || e.Refused != httpauth.Negotiate {
-				t.Errorf("%s, %s with a wrong password: %v", tt.name, address, e)
-			}
-		}
-	}
-}
-
 // TestRealNegotiateProxies: squid, plain and by CONNECT, reached in the clear and by TLS.
 func TestRealNegotiateProxies(t *testing.T) {
 	files, content := realFiles(t)
@@ -79,7 +24,7 @@ func TestRealNegotiateProxies(t *testing.T) {
 	roots.AddCert(certificateOf(t, squid.CAFile))
 	kerberos := httpauth.Kerberos{ConfigFile: realm.ConfigFile, CCache: realm.CCache(t, rig.Alice, time.Hour)}
 	for _, address := range []string{squid.Negotiate, squid.TLS.Negotiate, squid.All, squid.TLS.All} {
-		address := named(address)
+		address := rig.Named(address)
 		proxy, err := url.Parse(address)
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +33,7 @@ func TestRealNegotiateProxies(t *testing.T) {
 			apache.URL("/pub/file.bin"), apache.HTTPS("/pub/file.bin"), apache.URL("/ntlm/file.bin"), apache.HTTPS("/ntlm/file.bin"),
 			apache.URL("/digest/file.bin"), apache.HTTPS("/digest/file.bin"),
 		} {
-			target := named(target)
+			target := rig.Named(target)
 			for _, c := range []httpauth.Credentials{
 				{Implicit: true}, {User: rig.Bob.Name, Password: rig.Bob.Password}, {User: `RIG\alice`, Password: rig.NTLMAlice.Password},
 			} {
@@ -117,7 +62,7 @@ func TestRealTickets(t *testing.T) {
 	files, content := realFiles(t)
 	realm := rig.KDC(t)
 	apache := rig.ApacheGSSAPI(t, files, realm)
-	address, multi := named(apache.URL("/negotiate/file.bin")), named(apache.URL("/multi/file.bin"))
+	address, multi := rig.Named(apache.URL("/negotiate/file.bin")), rig.Named(apache.URL("/multi/file.bin"))
 	short := realm.CCache(t, rig.Alice, time.Second)
 	<-time.After(1100 * time.Millisecond)
 	implicit := httpauth.Credentials{Scheme: httpauth.Negotiate, Origin: originOf(t, address), Implicit: true}
@@ -173,7 +118,7 @@ func TestRealNewKey(t *testing.T) {
 	files, content := realFiles(t)
 	realm := rig.KDC(t)
 	apache := rig.ApacheGSSAPI(t, files, realm)
-	address := named(apache.URL("/negotiate/file.bin"))
+	address := rig.Named(apache.URL("/negotiate/file.bin"))
 	tr := mustNew(t, httpauth.Config{
 		Credentials: []httpauth.Credentials{{Scheme: httpauth.Negotiate, Origin: originOf(t, address), User: rig.Bob.Name, Password: rig.Bob.Password}},
 		Kerberos:    httpauth.Kerberos{ConfigFile: realm.ConfigFile},

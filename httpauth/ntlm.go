@@ -41,7 +41,7 @@ func (s *ntlmSession) answer(_ context.Context, m message, c *Challenge) (answer
 		return nil, fmt.Errorf("%w: this system keeps none for NTLM; give a user and a password", ErrNoIdentity)
 	case s.client == nil || c == nil:
 		s.client, s.open = ntlm.New(*s.identity), false
-		return &ntlmAnswer{session: s, token: s.client.Negotiate(), opens: true}, nil
+		return &ntlmAnswer{ntlmLeg{s.client.Negotiate(), true}, s}, nil
 	}
 	client := s.client
 	s.client = nil
@@ -52,7 +52,7 @@ func (s *ntlmSession) answer(_ context.Context, m message, c *Challenge) (answer
 	if err != nil {
 		return nil, err
 	}
-	return &ntlmAnswer{session: s, token: token}, nil
+	return &ntlmAnswer{ntlmLeg{token, false}, s}, nil
 }
 
 // authenticate answers an NTLM CHALLENGE in base64.
@@ -68,27 +68,33 @@ func authenticate(client *ntlm.Client, challenge string, m message) ([]byte, err
 	return token, nil
 }
 
-// ntlmAnswer is one message of the client.
-type ntlmAnswer struct {
-	session *ntlmSession
-	token   []byte
-	opens   bool // NEGOTIATE, which holds no secret and needs no body
+// ntlmLeg is one message of NTLM, however it is wrapped: NEGOTIATE, which holds no secret and needs no body, or
+// AUTHENTICATE.
+type ntlmLeg struct {
+	token []byte
+	opens bool // NEGOTIATE
 }
 
-func (a *ntlmAnswer) value() string { return "NTLM " + base64.StdEncoding.EncodeToString(a.token) }
-
-func (a *ntlmAnswer) shape(out *http.Request) {
-	if a.opens {
+func (l ntlmLeg) shape(out *http.Request) {
+	if l.opens {
 		out.Body = http.NoBody
 	}
 }
 
-func (a *ntlmAnswer) judge(Challenge) (verdict, error) {
-	if a.opens {
+func (l ntlmLeg) judge(Challenge) (verdict, error) {
+	if l.opens {
 		return begun, nil
 	}
 	return wrong, nil
 }
+
+// ntlmAnswer is one message of the client.
+type ntlmAnswer struct {
+	ntlmLeg
+	session *ntlmSession
+}
+
+func (a *ntlmAnswer) value() string { return "NTLM " + base64.StdEncoding.EncodeToString(a.token) }
 
 // confirm: even a message that only opens may be enough, where nobody asks for more.
 func (a *ntlmAnswer) confirm(*http.Response, fields) error {

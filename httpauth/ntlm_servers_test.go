@@ -172,7 +172,7 @@ func TestRealChannelBinding(t *testing.T) {
 	}
 	for name, way := range map[string]func(*http.Request) (*url.URL, error){"directly": nil, "by CONNECT": http.ProxyURL(proxy)} {
 		for _, path := range []string{"/epa-require/file.bin", "/epa-allow/file.bin"} {
-			address := named(epa.HTTPS(path))
+			address := rig.Named(epa.HTTPS(path))
 			for _, c := range all {
 				c.Origin = originOf(t, address)
 				tr := mustNew(t, httpauth.Config{Proxy: way, TLS: trusting(t, epa), Kerberos: kerberos, Credentials: []httpauth.Credentials{c}})
