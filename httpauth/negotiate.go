@@ -90,8 +90,8 @@ func (s *negotiateSession) answer(ctx context.Context, m message, c *Challenge) 
 	s.client, s.open = nil, false
 	if s.scheme.user == nil || s.scheme.form.Load() == untried {
 		a, err := s.kerberos(ctx, m)
-		if err == nil || s.scheme.user == nil || errors.Is(err, ErrRefused) {
-			return a, err
+		if err == nil || s.scheme.user == nil || s.renewed || errors.Is(err, ErrRefused) {
+			return a, err // after a refusal nothing weaker follows
 		}
 		s.ticket = err
 	}
