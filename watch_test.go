@@ -161,9 +161,10 @@ func TestWaitOverRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := string(j.ID) // Wait keeps j up to date, so it is not ours to read until then
 	waited := make(chan error, 1)
 	go func() { waited <- j.Wait(t.Context()) }()
-	for snap := range s.Watch(t.Context(), string(j.ID)) {
+	for snap := range s.Watch(t.Context(), id) {
 		if snap.Transferred > 0 {
 			break
 		}

@@ -92,7 +92,7 @@ func TestRealSchemes(t *testing.T) {
 		"SSL_CERT_FILE="+authorities(t, apache.CAFile, lighttpd.CAFile, samba.CAFile, epa.CAFile), "SSL_CERT_DIR=/nowhere")
 	in.daemon("--passport-nexus", trio.Nexus.URL)
 
-	named := func(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) + "report.pdf" }
+	named := func(address string) string { return rig.Named(address) + "report.pdf" }
 	for _, tt := range []struct {
 		scheme, remote string
 		user           rig.User
