@@ -181,7 +181,7 @@ func socksAddress(b []byte, addr string) ([]byte, error) {
 func (d *socksDialer) failure(err error) error {
 	e := &Error{Target: Proxy, Origin: d.authority.origin, Configured: d.authority.configured, Err: err}
 	if errors.Is(err, ErrRefused) {
-		e.Offered, e.Refused = []Scheme{Basic}, Basic // a user and a password
+		e.Refused = Basic
 	}
 	return e
 }

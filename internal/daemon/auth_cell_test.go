@@ -269,9 +269,8 @@ func (row *authRow) tryImplicit(t *testing.T) {
 			if w := row.refused(t, row.table.late, p, credentials, ""); !strings.Contains(w.said, "expired") {
 				t.Errorf("the error does not say that the ticket has expired: %s", w.said)
 			}
-		case rejected: // the answer to a ticket offers nothing else
-			only := p.offering(p.answered)
-			row.refused(t, daemon, &only, credentials, p.answered)
+		case rejected:
+			row.refused(t, daemon, p, credentials, p.answered)
 		case invalid:
 			var e *job.Error
 			if _, _, err := newWay(t, row, 0).create(t, daemon, credentials); !errors.As(err, &e) || e.Code != job.InvalidArg {
