@@ -2,7 +2,7 @@
 
 GO         ?= go
 PLATFORMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
-# Vetted with their tests, besides this one: together they have every per-system file.
+# Vetted with their tests, besides this one; the others have no tests of their own.
 VETTED     := darwin/arm64 windows/amd64
 FUZZTIME   ?= 10s
 LINT_VERSION := v2.15.0
