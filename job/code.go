@@ -33,6 +33,8 @@ const (
 	LocalFileChanged         Code = 0x8020001D
 	TooLarge                 Code = 0x80200020
 	StringTooLong            Code = 0x80200021
+	ProxyListTooLarge        Code = 0x80200018
+	ProxyBypassListTooLarge  Code = 0x80200019
 	NoProgress               Code = 0x80200024
 	UsernameTooLarge         Code = 0x80200025
 	PasswordTooLarge         Code = 0x80200026
@@ -48,9 +50,27 @@ const (
 	InvalidHashAlgorithm     Code = 0x80200041
 	ValidationFailed         Code = 0x80200053
 	MaxDownloadTimeout       Code = 0x80200054
-	ReadOnlyPropertyAfterAdd Code = 0x80200061
+	UnknownProperty          Code = 0x80200057
+	ReadOnlyProperty         Code = 0x80200058
+	BlockedByCost            Code = 0x80200059
+	DownloadOnlyProperty     Code = 0x80200060
+	ReadOnlyAfterAddFile     Code = 0x80200061
 	ReadOnlyAfterResume      Code = 0x80200062
+	MaxDownloadSizeInvalid   Code = 0x80200063
+	MaxDownloadSizeReached   Code = 0x80200064
+	StandbyMode              Code = 0x80200065
+	StoredCredentials        Code = 0x80200066
+	BlockedByBattery         Code = 0x80200067
+	BlockedByBatterySaver    Code = 0x80200068
+	RandomAccess             Code = 0x8020006D
+	NotSupportedWithMethod   Code = 0x80200071
+	CertificateHookNeeded    Code = 0x80200074
 	ReadOnlyWhenActive       Code = 0x80200075
+	TooManyJobsPerUser       Code = 0x80200049
+	TooManyJobsPerMachine    Code = 0x80200050
+	TooManyFilesInJob        Code = 0x80200051
+	TooManyRangesInFile      Code = 0x80200052
+	OverlappingRanges        Code = 0x8020002C
 	RemoteFileChanged        Code = 0x80200073
 	UnsupportedConfiguration Code = 0x80200072
 	DatabaseCorrupt          Code = 0x8020006C
@@ -58,6 +78,7 @@ const (
 	AccessDenied   Code = 0x80070005 // E_ACCESSDENIED
 	InvalidArg     Code = 0x80070057 // E_INVALIDARG
 	NotImplemented Code = 0x80004001 // E_NOTIMPL
+	Pending        Code = 0x8000000A // E_PENDING
 	Unexpected     Code = 0x8000FFFF // E_UNEXPECTED
 	Timeout        Code = 0x800705B4 // ERROR_TIMEOUT
 	PathNotFound   Code = 0x80070003 // ERROR_PATH_NOT_FOUND
@@ -93,11 +114,22 @@ var codeNames = map[Code]string{
 	ConnectionClosed: "BG_E_CONNECTION_CLOSED", BlockedByPolicy: "BG_E_BLOCKED_BY_POLICY",
 	InvalidProxyInfo: "BG_E_INVALID_PROXY_INFO", InvalidCredentials: "BG_E_INVALID_CREDENTIALS",
 	InvalidHashAlgorithm: "BG_E_INVALID_HASH_ALGORITHM", ValidationFailed: "BG_E_VALIDATION_FAILED",
-	MaxDownloadTimeout: "BG_E_MAXDOWNLOAD_TIMEOUT", ReadOnlyPropertyAfterAdd: "BG_E_READ_ONLY_PROPERTY_AFTER_ADDFILE",
+	MaxDownloadTimeout: "BG_E_MAXDOWNLOAD_TIMEOUT", ReadOnlyAfterAddFile: "BG_E_READ_ONLY_PROPERTY_AFTER_ADDFILE",
 	ReadOnlyAfterResume: "BG_E_READ_ONLY_PROPERTY_AFTER_RESUME", ReadOnlyWhenActive: "BG_E_READ_ONLY_WHEN_JOB_ACTIVE",
 	RemoteFileChanged: "BG_E_REMOTE_FILE_CHANGED", UnsupportedConfiguration: "BG_E_UNSUPPORTED_JOB_CONFIGURATION",
-	DatabaseCorrupt: "BG_E_DATABASE_CORRUPT",
-	AccessDenied:    "E_ACCESSDENIED", InvalidArg: "E_INVALIDARG", NotImplemented: "E_NOTIMPL", Unexpected: "E_UNEXPECTED",
+	ProxyListTooLarge: "BG_E_PROXY_LIST_TOO_LARGE", ProxyBypassListTooLarge: "BG_E_PROXY_BYPASS_LIST_TOO_LARGE",
+	UnknownProperty: "BG_E_UNKNOWN_PROPERTY_ID", ReadOnlyProperty: "BG_E_READ_ONLY_PROPERTY",
+	BlockedByCost: "BG_E_BLOCKED_BY_COST_TRANSFER_POLICY", DownloadOnlyProperty: "BG_E_PROPERTY_SUPPORTED_FOR_DOWNLOAD_JOBS_ONLY",
+	MaxDownloadSizeInvalid: "BG_E_MAX_DOWNLOAD_SIZE_INVALID_VALUE", MaxDownloadSizeReached: "BG_E_MAX_DOWNLOAD_SIZE_LIMIT_REACHED",
+	StandbyMode: "BG_E_STANDBY_MODE", StoredCredentials: "BG_E_USE_STORED_CREDENTIALS_NOT_SUPPORTED",
+	BlockedByBattery: "BG_E_BLOCKED_BY_BATTERY_POLICY", BlockedByBatterySaver: "BG_E_BLOCKED_BY_BATTERY_SAVER",
+	RandomAccess: "BG_E_RANDOM_ACCESS_NOT_SUPPORTED", NotSupportedWithMethod: "BG_E_NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD",
+	CertificateHookNeeded: "BG_E_SERVER_CERT_VALIDATION_INTERFACE_REQUIRED", Pending: "E_PENDING",
+	TooManyJobsPerUser: "BG_E_TOO_MANY_JOBS_PER_USER", TooManyJobsPerMachine: "BG_E_TOO_MANY_JOBS_PER_MACHINE",
+	TooManyFilesInJob: "BG_E_TOO_MANY_FILES_IN_JOB", TooManyRangesInFile: "BG_E_TOO_MANY_RANGES_IN_FILE",
+	OverlappingRanges: "BG_E_OVERLAPPING_RANGES",
+	DatabaseCorrupt:   "BG_E_DATABASE_CORRUPT",
+	AccessDenied:      "E_ACCESSDENIED", InvalidArg: "E_INVALIDARG", NotImplemented: "E_NOTIMPL", Unexpected: "E_UNEXPECTED",
 	Timeout: "ERROR_TIMEOUT", PathNotFound: "ERROR_PATH_NOT_FOUND", WriteProtect: "ERROR_WRITE_PROTECT",
 	FileExists: "ERROR_FILE_EXISTS", DiskFull: "ERROR_DISK_FULL", BadName: "ERROR_INVALID_NAME",
 	NameTooLong: "ERROR_FILENAME_EXCED_RANGE", IsDirectory: "ERROR_DIRECTORY", WriteFault: "ERROR_WRITE_FAULT",

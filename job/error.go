@@ -80,6 +80,8 @@ type Error struct {
 	Schemes []string `json:"schemes,omitempty"`
 	// Refused is the scheme that was tried and refused.
 	Refused string `json:"refused,omitempty"`
+	// Answer is what the server said, when it said something.
+	Answer *Answer `json:"answer,omitempty"`
 	// Err is the cause, for errors.Is and errors.As. It is not stored.
 	Err error `json:"-"`
 }
@@ -111,4 +113,26 @@ func (e *Error) final() *Error {
 // code E_INVALIDARG or one of BITS's own, class Fatal.
 func Invalid(code Code, format string, args ...any) *Error {
 	return &Error{Context: ContextQueueManager, Code: code, Class: Fatal, Text: fmt.Sprintf(format, args...)}
+}
+
+// Answer is an answer of a server, for people who look for a cause. It holds no secret: fields of authentication and cookies
+// are left out.
+type Answer struct {
+	At      time.Time     `json:"at"`
+	Status  int           `json:"status"`            // of HTTP
+	Headers []Header      `json:"headers,omitempty"` // in alphabetical order, at most 8 KiB
+	Body    string        `json:"body,omitempty"`    // the first KiB of the body of an error
+	Address string        `json:"address,omitempty"` // of the server or proxy, with its port
+	Took    time.Duration `json:"took,omitzero"`     // until the answer began
+}
+
+// MaxFailures bounds Job.Failures.
+const MaxFailures = 8
+
+// Failure is one error that stopped a transfer.
+type Failure struct {
+	At   time.Time `json:"at"`
+	File FileID    `json:"file,omitzero"`
+	Code Code      `json:"code"`
+	Text string    `json:"text"`
 }

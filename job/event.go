@@ -31,6 +31,56 @@ type (
 	TakeOwnership struct{ Owner string }
 	// SetHeaders records which custom headers are set now.
 	SetHeaders struct{ Names []string }
+	// SetClientCert records whether there is a client certificate now.
+	SetClientCert struct{ Set bool }
+)
+
+// Commands for single files.
+type (
+	// SetRemoteName gives an unfinished file of a download another URL. What is stored stays, if the new source proves to be the
+	// same version.
+	SetRemoteName struct {
+		File FileID
+		URL  string
+	}
+	// ReplaceRemotePrefix replaces the beginning of the URLs of a download's unfinished files, where they begin like that.
+	ReplaceRemotePrefix struct{ Old, New string }
+	// SkipFile leaves an unfinished file out, and takes it in again.
+	SkipFile struct {
+		File FileID
+		Skip bool
+	}
+	// RetryFile fetches a file anew from its first byte, also one that is done or skipped.
+	RetryFile struct{ File FileID }
+	// RemoveFile takes a file out of the job and deletes what is stored of it.
+	RemoveFile struct{ File FileID }
+	// SetValidation says whether the owner found a finished file to be right. One that is wrong stops the job with
+	// ValidationFailed and is fetched anew by the next Resume.
+	SetValidation struct {
+		File  FileID
+		Valid bool
+	}
+	// RequestRanges asks for bytes of a file of a download without ranges of its own. It does not resume the job.
+	RequestRanges struct {
+		File   FileID
+		Ranges Ranges
+	}
+	// UpdatePosition makes fetching go on at an offset of the file; what is missing before it comes last.
+	UpdatePosition struct {
+		File   FileID
+		Offset int64
+	}
+)
+
+// Facts about the world that a job runs in.
+type (
+	// Blocked says that a policy or the lack of a network keeps the job from running. It is not an error of the job and
+	// neither counted nor timed. Err is never nil.
+	Blocked struct{ Err *Error }
+	// Unblocked says that what blocked the job has passed.
+	Unblocked struct{}
+	// NetworkUp says that there is a network again: whatever failed for a while is tried again now.
+	NetworkUp struct{}
 )
 
 // Facts from the workers.
@@ -83,6 +133,8 @@ type (
 	Publish struct{}
 	// Discard deletes all partial files; then Settled or Unsettled.
 	Discard struct{}
+	// DiscardFile deletes the partial file of one file, which the job does without. Nothing waits for it.
+	DiscardFile struct{ File FileID }
 	// Notify is an entry of the outbox, stored in the same commit as the job.
 	Notify struct {
 		Kind Notice
@@ -95,6 +147,7 @@ type (
 func (StopTransfer) effect() {}
 func (Publish) effect()      {}
 func (Discard) effect()      {}
+func (DiscardFile) effect()  {}
 func (Notify) effect()       {}
 func (WakeAt) effect()       {}
 

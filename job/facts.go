@@ -1,6 +1,10 @@
 package job
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // headway is how many bytes between two errors make the next try immediate and reset the
 // back-off. Less could be a server that dies after each byte, which must not be hammered.
@@ -44,7 +48,26 @@ func (ev Progress) apply(t *transition) error {
 	t.setFile(f)
 	t.gain(f.Filled.Len() - before)
 	t.Modified = t.now
+	if t.tooMuch(f.ID) {
+		return nil
+	}
+	t.rest()
 	return nil
+}
+
+// tooMuch stops a job that is larger than its owner allows.
+func (t *transition) tooMuch(id FileID) bool {
+	if t.MaxSize == 0 || max(t.Totals.Bytes, t.Totals.Filled) <= t.MaxSize || !t.Runnable() {
+		return false
+	}
+	t.ErrorCount++
+	t.Error = &Error{
+		Context: ContextQueueManager, Code: MaxDownloadSizeReached, Class: NeedsAction, File: id,
+		Text: fmt.Sprintf("the files of the job have more than the %d bytes that it may download", t.MaxSize),
+	}
+	t.failed(t.Error)
+	t.fail()
+	return true
 }
 
 // gain counts n new bytes: they stop the no-progress clock, and a queued job that moves
@@ -65,16 +88,22 @@ func (ev FileDone) apply(t *transition) error {
 	if err != nil || f.Done {
 		return err
 	}
-	t.gain(ev.Size - f.Filled.Len())
-	t.Gained = max(t.Gained, headway) // a finished file is headway, however small
-	f.Done, f.Size, f.Filled = true, ev.Size, Prefix(ev.Size)
+	was := f.Filled.Len()
+	f.Done, f.Size = true, ev.Size
+	f.Filled = f.whole()
 	t.setFile(f)
+	t.gain(f.Filled.Len() - was)
+	t.Gained = max(t.Gained, headway) // a finished file is headway, however small
 	t.Modified = t.now
 	if t.NotifyFlags&(NotifyFileTransferred|NotifyDisable) == NotifyFileTransferred {
 		t.emit(Notify{NoticeFileTransferred, f.ID})
 	}
-	if t.Runnable() && t.allDone() {
+	switch {
+	case t.tooMuch(f.ID):
+	case t.Runnable() && t.allDone():
 		t.transferred()
+	default:
+		t.rest()
 	}
 	return nil
 }
@@ -96,8 +125,7 @@ func (ev Changed) apply(t *transition) error {
 		return err
 	}
 	t.Gained -= f.Filled.Len() // fetching the same bytes again and again is no headway
-	f.Filled, f.Size, f.Validator, f.Modified, f.Boot = nil, UnknownSize, Validator{}, time.Time{}, ""
-	t.setFile(f)
+	t.setFile(f.void())
 	t.Modified = t.now
 	return nil
 }
@@ -109,10 +137,11 @@ func (ev Fault) apply(t *transition) error {
 		return t.refuse("fail")
 	}
 	t.Error = ev.Err
+	t.failed(ev.Err)
 	if countsAsError(ev.Err.Code) {
 		t.ErrorCount++
 	}
-	if ev.Err.Class != Transient || t.RetryDelay > t.NoProgressTimeout {
+	if ev.Err.Class != Transient || t.RetryDelay > t.NoProgressTimeout || t.Method != "" {
 		t.Error = ev.Err.final()
 		t.fail()
 		return nil
@@ -131,6 +160,12 @@ func (ev Fault) apply(t *transition) error {
 	t.RetryAt = t.now.Add(max(retryDelay(t.Attempts, time.Duration(t.RetryDelay), t.policy.Jitter), ev.Err.RetryAfter))
 	t.emit(StopTransfer{})
 	return nil
+}
+
+// failed remembers an error among the last ones.
+func (t *transition) failed(e *Error) {
+	recent := t.Failures[max(0, len(t.Failures)+1-MaxFailures):]
+	t.Failures = append(slices.Clone(recent), Failure{At: t.now, File: e.File, Code: e.Code, Text: e.Error()})
 }
 
 // countsAsError leaves out what BITS does not count: the job did nothing wrong.
@@ -233,6 +268,34 @@ func (Tick) apply(t *transition) error {
 		t.Error.Text = "no progress for " + t.NoProgressTimeout.String() + ": " + t.Error.Error()
 		t.fail()
 	case t.State == TransientError && t.passed(t.RetryAt):
+		t.queue()
+	}
+	return nil
+}
+
+func (ev Blocked) apply(t *transition) error {
+	if t.Intent != NoIntent || (t.State != Queued && t.State != TransientError) {
+		return t.refuse("block")
+	}
+	if t.Job.Blocked() && t.Error.Code == ev.Err.Code && t.Error.Text == ev.Err.Text {
+		return nil
+	}
+	t.Error, t.FailingSince = ev.Err, time.Time{}
+	t.enter(TransientError)
+	t.emit(StopTransfer{})
+	return nil
+}
+
+func (Unblocked) apply(t *transition) error {
+	if t.Intent == NoIntent && t.Job.Blocked() {
+		t.queue()
+	}
+	return nil
+}
+
+func (NetworkUp) apply(t *transition) error {
+	if t.Intent == NoIntent && t.State == TransientError {
+		t.Attempts = 0
 		t.queue()
 	}
 	return nil

@@ -43,8 +43,17 @@ type File struct {
 	NameFromServer bool `json:"name_from_server,omitzero"`
 	// Digest is what the whole file must hash to, as "sha256=HEX"; "" when unknown.
 	Digest string `json:"digest,omitempty"`
-	// Size in bytes, UnknownSize until the server has told it.
+	// Ranges, when there are any, are all that is fetched of the remote file, in the order given. They are written one after
+	// another, as in BITS; with Sparse each where it is in the remote file.
+	Ranges []Span `json:"ranges,omitempty"`
+	Sparse bool   `json:"sparse,omitzero"`
+	// Size of the local file in bytes, UnknownSize until it is known.
 	Size int64 `json:"size"`
+	// Requested is what RequestRanges has asked for so far. In a job that is on demand nothing else is fetched, in
+	// others it comes first.
+	Requested Ranges `json:"requested,omitempty"`
+	// Position is where fetching goes on, as set by UpdatePosition; what is missing before it comes last.
+	Position int64 `json:"position,omitzero"`
 	// Filled is what is stored and synced in the partial file. Only Changed shrinks it.
 	Filled Ranges `json:"filled,omitempty"`
 	// Boot is the machine's boot id at the last Progress: within the same boot the
@@ -55,6 +64,34 @@ type File struct {
 	Modified time.Time `json:"modified,omitzero"`
 	// Done means that every byte is stored, synced and verified.
 	Done bool `json:"done,omitzero"`
+	// Validated is the validation state of BITS: that the owner found the bytes to be right.
+	Validated bool `json:"validated,omitzero"`
+	// Skipped leaves the file out: the others go on without it, and Complete discards it.
+	Skipped bool `json:"skipped,omitzero"`
+	// Removed is a file that is no more. Its number stays taken.
+	Removed bool `json:"removed,omitzero"`
+}
+
+// Fetchable reports whether there is something of f to fetch or to verify: it is not done, and wanted; on demand,
+// only what was asked for is.
+func (j Job) Fetchable(f File) bool {
+	if f.Done || f.Skipped || f.Removed {
+		return false
+	}
+	return !j.OnDemand || !f.satisfied()
+}
+
+// satisfied reports whether what was requested is here, but not the whole file.
+func (f File) satisfied() bool {
+	whole := f.Size >= 0 && f.Filled.Len() == f.Size
+	return !whole && f.Filled.Union(f.Requested).Len() == f.Filled.Len()
+}
+
+// void is the file without what was fetched of it.
+func (f File) void() File {
+	f.Done, f.Validated = false, false
+	f.Filled, f.Size, f.Validator, f.Modified, f.Boot = nil, f.sizeOfRanges(), Validator{}, time.Time{}, ""
+	return f
 }
 
 // Named returns the file with another last element of its local name.
@@ -107,7 +144,7 @@ func (f Files) From(id FileID) iter.Seq[File] {
 // hasLocal reports whether one of the files has that local name.
 func (f Files) hasLocal(local string) bool {
 	for _, chunk := range f.chunks {
-		if slices.ContainsFunc(chunk, func(x *File) bool { return x.Local == local }) {
+		if slices.ContainsFunc(chunk, func(x *File) bool { return x.Local == local && !x.Removed }) {
 			return true
 		}
 	}
@@ -157,23 +194,31 @@ func (f Files) withChunk(n int, chunk []*File) Files {
 	return Files{chunks}
 }
 
-// Totals sums up a job's files. They are kept up to date with every change of a file,
+// Totals sums up a job's files, without those that are removed. They are kept up to date with every change of a file,
 // so that nobody needs to walk the list.
 type Totals struct {
 	Files     int   `json:"files"`
 	FilesDone int   `json:"files_done"`
-	Bytes     int64 `json:"bytes"`   // sum of the sizes that are known
-	Filled    int64 `json:"filled"`  // sum of what is stored
-	Unknown   int   `json:"unknown"` // files whose size is unknown
+	Skipped   int   `json:"skipped,omitzero"` // of Files; the sums below leave them out
+	Bytes     int64 `json:"bytes"`            // sum of the sizes that are known; of ranges only what is asked for
+	Filled    int64 `json:"filled"`           // sum of what is stored
+	Unknown   int   `json:"unknown"`          // files whose size is unknown
 }
 
 func (t *Totals) count(f File, sign int) {
+	if f.Removed {
+		return
+	}
 	t.Files += sign
+	if f.Skipped {
+		t.Skipped += sign
+		return
+	}
 	if f.Done {
 		t.FilesDone += sign
 	}
-	if f.Size >= 0 {
-		t.Bytes += int64(sign) * f.Size
+	if n := f.Wanted(); n >= 0 {
+		t.Bytes += int64(sign) * n
 	} else {
 		t.Unknown += sign
 	}

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,10 +38,15 @@ type Job struct {
 	// until bytes move, and while Transferred after publishing failed.
 	Error      *Error `json:"error,omitempty"`
 	ErrorCount int    `json:"error_count,omitzero"` // never reset (see Fault)
+	// Failures are the last errors that stopped a transfer of the job, oldest first, at most MaxFailures.
+	Failures []Failure `json:"failures,omitempty"`
 	// Result says how a final state was reached: OK, PartialComplete or UnableToDeleteFiles.
 	Result Code `json:"result,omitzero"`
 
-	// RetryAt is when a TransientError job is tried again; zero in every other state.
+	// Resumed says that the job has been resumed at least once.
+	Resumed bool `json:"resumed,omitzero"`
+	// RetryAt is when a TransientError job is tried again; zero in every other state, and while the job is blocked (see
+	// [Job.Blocked]).
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Attempts counts the transient errors since the job last made headway.
 	Attempts int `json:"attempts,omitzero"`
@@ -63,7 +69,7 @@ func New(id ID, owner string, typ Type, s Settings, now time.Time) (Job, error) 
 	if typ < Download || typ > UploadReply {
 		return Job{}, Invalid(NotImplemented, "type %d is none of download, upload, upload_reply", int(typ))
 	}
-	s, err := s.check()
+	s, err := s.check(typ)
 	if err != nil {
 		return Job{}, err
 	}
@@ -81,6 +87,20 @@ func (j Job) WithFiles(files Files) Job {
 
 // Runnable reports whether the job waits for nothing but a slot.
 func (j Job) Runnable() bool { return j.State == Queued && j.Intent == NoIntent }
+
+// Blocked reports whether a TransientError job waits for a condition, such as a network, and not for a time.
+func (j Job) Blocked() bool { return j.State == TransientError && j.RetryAt.IsZero() }
+
+// CurrentError is what BITS's GetError gives: the error of a job that is stopped by one, or that was and has moved no
+// byte since; nil otherwise.
+func (j Job) CurrentError() *Error {
+	switch j.State {
+	case InError, TransientError, Queued, Connecting:
+		return j.Error
+	default:
+		return nil
+	}
+}
 
 // Wake is when the job needs its next Tick; the zero time when it needs none.
 func (j Job) Wake() time.Time {
@@ -127,6 +147,10 @@ type FileSpec struct {
 	Local          string `json:"local"`
 	NameFromServer bool   `json:"name_from_server,omitzero"`
 	Digest         string `json:"digest,omitempty"` // "sha256=HEX"; also sha512, sha1, md5
+	// Ranges are all that is to be fetched; none for the whole file. They must not overlap (OverlappingRanges). They are
+	// written one after another in the order given (BITS: AddFileWithRanges), or with Sparse each at its own offset.
+	Ranges []Span `json:"ranges,omitempty"`
+	Sparse bool   `json:"sparse,omitzero"`
 }
 
 func (s FileSpec) file() (File, error) {
@@ -136,7 +160,14 @@ func (s FileSpec) file() (File, error) {
 	if s.Local == "" || strings.ContainsRune(s.Local, 0) {
 		return File{}, Invalid(InvalidArg, "the file for %s has no local name", redact(s.URL))
 	}
-	f := File{URL: s.URL, Local: s.Local, NameFromServer: s.NameFromServer, Size: UnknownSize}
+	if err := checkSpans(s.Ranges); err != nil {
+		return File{}, err
+	}
+	if s.Sparse && len(s.Ranges) == 0 {
+		return File{}, Invalid(InvalidArg, "sparse is a layout for ranges, and %s has none", redact(s.URL))
+	}
+	f := File{URL: s.URL, Local: s.Local, NameFromServer: s.NameFromServer, Ranges: slices.Clone(s.Ranges), Sparse: s.Sparse}
+	f.Size = f.sizeOfRanges()
 	if s.Digest != "" {
 		digest, err := ParseDigest(s.Digest)
 		if err != nil {

@@ -2,7 +2,6 @@ package job
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -34,24 +33,6 @@ func checkURL(raw string) error {
 func validPort(port string) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return port == "" || (err == nil && n > 0)
-}
-
-func checkProxy(raw string) error {
-	if raw == "" || raw == "none" {
-		return nil
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return Invalid(InvalidProxyInfo, "proxy %q is not a URL; write it like http://proxy.example:3128", redact(raw))
-	case !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
-		return Invalid(InvalidProxyInfo, "%s: proxies are not supported; use http, https or socks5", u.Scheme)
-	case !validPort(u.Port()):
-		return Invalid(InvalidProxyInfo, "port %s of proxy %s is none of 1 to 65535", u.Port(), u.Hostname())
-	case u.User != nil:
-		return Invalid(InvalidProxyInfo, "the proxy URL holds a user name; give it as proxy credentials (--proxy-user) instead")
-	}
-	return nil
 }
 
 // maxCommand in bytes bounds a notify command and its arguments, as in BITS.

@@ -187,7 +187,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"priority", set(func(s *Settings) { s.Priority = 4 }), NotImplemented},
 		{"negative priority", set(func(s *Settings) { s.Priority = -1 }), NotImplemented},
 		{"negative limit", set(func(s *Settings) { s.Limit = -1 }), InvalidArg},
-		{"notify flags", set(func(s *Settings) { s.NotifyFlags = 0x20 }), NotImplemented},
+		{"notify flags", set(func(s *Settings) { s.NotifyFlags = 0x40 }), NotImplemented},
 		{"max download time 0", set(func(s *Settings) { s.MaxDownloadTime = 0 }), InvalidArg},
 		{"inactivity 0", set(func(s *Settings) { s.InactivityTimeout = 0 }), InvalidArg},
 		{"negative no-progress timeout", set(func(s *Settings) { s.NoProgressTimeout = -1 }), InvalidArg},
@@ -195,7 +195,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"webhook without host", set(func(s *Settings) { s.NotifyURL = "https://?SECRET" }), InvalidArg},
 		{"webhook with user", set(func(s *Settings) { s.NotifyURL = "https://u:SECRET@example.com" }), InvalidArg},
 		{"proxy scheme", set(func(s *Settings) { s.Network.Proxy = "ftp://u:SECRET@proxy" }), InvalidProxyInfo},
-		{"proxy without host", set(func(s *Settings) { s.Network.Proxy = "proxy:3128" }), InvalidProxyInfo},
+		{"proxy without host", set(func(s *Settings) { s.Network.Proxy = "http://:3128" }), InvalidProxyInfo},
 		{"proxy with user", set(func(s *Settings) { s.Network.Proxy = "http://u:SECRET@proxy:3128" }), InvalidProxyInfo},
 		{"proxy port", set(func(s *Settings) { s.Network.Proxy = "http://proxy:70000" }), InvalidProxyInfo},
 	} {

@@ -52,7 +52,7 @@ func (t *transition) open(command string) error {
 }
 
 func (t *transition) allDone() bool {
-	return t.Totals.Files > 0 && t.Totals.FilesDone == t.Totals.Files
+	return t.Totals.FilesDone > 0 && t.Totals.FilesDone+t.Totals.Skipped == t.Totals.Files
 }
 
 func (Resume) apply(t *transition) error {
@@ -67,12 +67,24 @@ func (Resume) apply(t *transition) error {
 	case t.State == Queued:
 		return nil
 	}
-	t.Attempts, t.Gained, t.Active, t.FailingSince = 0, 0, 0, time.Time{}
+	t.Attempts, t.Gained, t.Active, t.FailingSince, t.Resumed = 0, 0, 0, time.Time{}, true
+	if t.Method != "" {
+		t.voidUnfinished()
+	}
 	t.queue()
 	return nil
 }
 
-// queue lets the job run, unless its last file arrived while it could not.
+// voidUnfinished begins anew: the answer to a method other than GET is no file that could be resumed.
+func (t *transition) voidUnfinished() {
+	for f := range t.Files.All() {
+		if !f.Done && len(f.Filled) > 0 {
+			t.setFile(f.void())
+		}
+	}
+}
+
+// queue lets the job run, unless its last file arrived while it could not, or nothing is asked for.
 func (t *transition) queue() {
 	if t.allDone() {
 		t.transferred()
@@ -80,13 +92,29 @@ func (t *transition) queue() {
 	}
 	t.Finished = time.Time{}
 	t.enter(Queued)
+	t.rest()
+}
+
+// rest suspends a job on demand of which all that was asked for is here.
+func (t *transition) rest() {
+	if !t.OnDemand || !t.Runnable() {
+		return
+	}
+	for f := range t.Files.All() {
+		if t.Fetchable(f) {
+			return
+		}
+	}
+	t.Error, t.FailingSince = nil, time.Time{}
+	t.enter(Suspended)
+	t.emit(StopTransfer{})
 }
 
 func (Suspend) apply(t *transition) error {
 	if err := t.open("suspend"); err != nil {
 		return err
 	}
-	if t.State == Suspended || t.State == Transferred {
+	if t.State == Suspended {
 		return nil
 	}
 	t.enter(Suspended)
@@ -140,6 +168,9 @@ func (ev AddFiles) apply(t *transition) error {
 	if err != nil {
 		return err
 	}
+	if err := t.mayHaveRanges(files); err != nil {
+		return err
+	}
 	if name, twice := sharedName(t.Files, files); twice {
 		return Invalid(FileExists, "two files of job %s would be called %q", t.ID, name)
 	}
@@ -148,6 +179,21 @@ func (ev AddFiles) apply(t *transition) error {
 		t.Totals.count(f, +1)
 	}
 	t.Modified = t.now
+	return nil
+}
+
+func (t *transition) mayHaveRanges(files []File) error {
+	if !slices.ContainsFunc(files, func(f File) bool { return len(f.Ranges) > 0 }) {
+		return nil
+	}
+	switch {
+	case t.Type != Download:
+		return Invalid(NotImplemented, "only downloads have ranges")
+	case t.Dynamic:
+		return Invalid(UnsupportedConfiguration, "job %s is dynamic, so its files cannot have ranges", t.ID)
+	case t.Method != "":
+		return Invalid(NotSupportedWithMethod, "job %s has method %s, so its files cannot have ranges", t.ID, t.Method)
+	}
 	return nil
 }
 
@@ -176,7 +222,7 @@ func sharedName(have Files, add []File) (name string, twice bool) {
 		seen[f.Local] = true
 	}
 	for f := range have.All() {
-		if seen[f.Local] {
+		if seen[f.Local] && !f.Removed {
 			return f.Local, true
 		}
 	}
@@ -187,11 +233,25 @@ func (ev Set) apply(t *transition) error {
 	if err := t.open("change"); err != nil {
 		return err
 	}
-	s, err := ev.Settings.check()
+	s, err := ev.Settings.check(t.Type)
 	if err != nil {
 		return err
 	}
+	// What checkKind makes of the priority is for the one who sets the method; later on, another one is refused.
+	s.Priority = ev.Settings.Priority
+	if s.Method != "" && s.Method != t.Method {
+		s.Priority = Foreground
+	}
+	if err := t.mayChange(s); err != nil {
+		return err
+	}
 	t.Settings, t.Modified = s, t.now
+	switch {
+	case t.State == Transferred && t.AutoComplete && t.Type == Download:
+		t.complete()
+	case t.State == Queued:
+		t.rest()
+	}
 	return nil
 }
 
@@ -230,5 +290,14 @@ func (ev SetHeaders) apply(t *transition) error {
 		return err
 	}
 	t.HeaderNames, t.Modified = slices.Clone(ev.Names), t.now
+	return nil
+}
+
+func (ev SetClientCert) apply(t *transition) error {
+	if err := t.open("change the client certificate of"); err != nil {
+		return err
+	}
+	t.Network.ClientCert, t.Modified = ev.Set, t.now
+	t.NeedsCredentials = t.NeedsCredentials && !ev.Set
 	return nil
 }

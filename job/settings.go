@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ const (
 	DefaultMaxDownloadTime   = 90 * 24 * time.Hour
 	DefaultInactivityTimeout = 90 * 24 * time.Hour
 
+	DefaultMinNotifyInterval = 500 * time.Millisecond
+
 	MaxNameLen        = 256  // characters of a display name
 	MaxDescriptionLen = 1024 // characters of a description
 )
@@ -44,14 +47,19 @@ const (
 // (BG_NOTIFY_*).
 type NotifyFlags uint32
 
-// The notify flags of BITS that need no live callback.
+// The notify flags of BITS. Commands and webhooks hear of no modifications and ranges, which are told to live
+// callbacks only, and not every one of them.
 const (
 	NotifyTransferred     NotifyFlags = 0x01
 	NotifyError           NotifyFlags = 0x02
 	NotifyDisable         NotifyFlags = 0x04 // wins over all others
+	NotifyModification    NotifyFlags = 0x08
 	NotifyFileTransferred NotifyFlags = 0x10
+	NotifyFileRanges      NotifyFlags = 0x20
 
 	DefaultNotifyFlags = NotifyTransferred | NotifyError
+
+	allNotifyFlags = NotifyTransferred | NotifyError | NotifyDisable | NotifyModification | NotifyFileTransferred | NotifyFileRanges
 )
 
 // Settings are the properties of a job that its owner may change while it is not final.
@@ -83,23 +91,63 @@ type Settings struct {
 	NotifyCommand []string `json:"notify_command,omitempty"`
 	// NotifyURL is a webhook. The key that signs it is a secret of the job.
 	NotifyURL string `json:"notify_url,omitempty"`
+	// MinNotifyInterval is the least time between two calls of the live callbacks JobModification and
+	// FileRangesTransferred. Default 500 ms.
+	MinNotifyInterval Duration `json:"min_notify_interval"`
+
+	// TransferPolicy is the set of network costs that the job may run at. By default the administrator's for its
+	// priority.
+	TransferPolicy TransferPolicy `json:"transfer_policy,omitzero"`
+	// Method is the HTTP method that downloads; "" is GET. Any other makes the priority Foreground for good and every
+	// error final, and each Resume begins anew. Not to be changed after the first Resume.
+	Method string `json:"method,omitempty"`
+	// Dynamic says that the server makes the files anew for each request: an interrupted one begins from the start.
+	// Downloads without ranges only, and not to be changed after the first Resume.
+	Dynamic bool `json:"dynamic,omitzero"`
+	// HighPerformance leaves out the periodic sync of what arrives; a power cut, though no crash of the service, costs
+	// what was fetched of unfinished files. Downloads only, and not to be changed once there are files.
+	HighPerformance bool `json:"high_performance,omitzero"`
+	// MaxSize bounds the bytes of all files together; more is an error with code MaxDownloadSizeReached. 0 is no
+	// bound. Downloads only, and not to be changed after the first Resume.
+	MaxSize int64 `json:"max_size,omitzero"`
+	// OnDemand transfers only the bytes asked for by RequestRanges; the job is Suspended once they are here. Downloads
+	// only.
+	OnDemand bool `json:"on_demand,omitzero"`
+	// HeadersWriteOnly says that nobody may read the custom headers' values back. There is no way back from true.
+	HeadersWriteOnly bool `json:"headers_write_only,omitzero"`
+	// ReplyFile is where the reply of an upload-reply job goes.
+	ReplyFile string `json:"reply_file,omitempty"`
+	// PeerCaching are the peer-caching flags of BITS: 1 client, 2 server, 4 no BranchCache. They are kept, and have no
+	// effect yet.
+	PeerCaching uint32 `json:"peer_caching,omitzero"`
+	// ACLFlags say what of a file's security is copied from an SMB share: 1 owner, 2 group, 4 DACL, 8 SACL. They are kept,
+	// and have no effect on HTTP, as in BITS. Not to be changed once all is transferred.
+	ACLFlags uint32 `json:"acl_flags,omitzero"`
+
 	// Network says how servers are reached.
 	Network Network `json:"network,omitzero"`
 }
 
 // Network says how a job's servers are reached. It holds no secret.
 type Network struct {
-	// Proxy is "" for the environment's (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), "none", or a URL
-	// with scheme http, https or socks5 and without user and password.
+	// Proxy is "" for the preconfigured one (the environment's HTTP_PROXY, HTTPS_PROXY, NO_PROXY), "none", "auto" to
+	// detect it (WPAD), or a list, separated by spaces or commas, of [http=|https=][SCHEME://]HOST[:PORT] with scheme http,
+	// https or socks5 and without user and password. The first for a URL's scheme is used, else the first for all.
 	Proxy string `json:"proxy,omitempty"`
+	// ProxyBypass lists, separated by spaces or commas, hosts that the Proxy list is not for: names and addresses, *.example.com for
+	// a domain, <local> for names without a dot.
+	ProxyBypass string `json:"proxy_bypass,omitempty"`
 	// CACert holds PEM certificates that are trusted in addition to the system's.
 	CACert string `json:"ca_cert,omitempty"`
 	// ClientCert says that a client certificate is set; it is a secret of the job.
 	ClientCert bool `json:"client_cert,omitzero"`
 	// AllowCleartext permits Basic and Bearer over plain http to other machines.
 	AllowCleartext bool `json:"allow_cleartext,omitzero"`
-	// AllowDowngrade permits redirects from https to http.
-	AllowDowngrade bool `json:"allow_downgrade,omitzero"`
+	// SecurityFlags say how far a certificate must convince and what redirects may do.
+	SecurityFlags SecurityFlags `json:"security_flags,omitzero"`
+	// Pins, when there are any, are the only keys that https servers may have, each as "sha256/" and the base64 of the
+	// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469 section 2.4): the server's own or one of its chain.
+	Pins []string `json:"pins,omitempty"`
 	// ConnectTimeout bounds each of dialling and the TLS handshake. 0 is 30 s.
 	ConnectTimeout Duration `json:"connect_timeout,omitzero"`
 	// StallTimeout bounds the wait for an answer's head and for each next byte of its body. 0 is 60 s.
@@ -115,13 +163,15 @@ func DefaultSettings() Settings {
 		MaxDownloadTime:   Duration(DefaultMaxDownloadTime),
 		InactivityTimeout: Duration(DefaultInactivityTimeout),
 		NotifyFlags:       DefaultNotifyFlags,
+		MinNotifyInterval: Duration(DefaultMinNotifyInterval),
+		HeadersWriteOnly:  true,
 	}
 }
 
-// check returns s with the bounds of BITS applied, or what is wrong with it.
-func (s Settings) check() (Settings, error) {
+// check returns s with the bounds of BITS applied, or what is wrong with it for a job of that type.
+func (s Settings) check(typ Type) (Settings, error) {
 	s.RetryDelay = max(s.RetryDelay, Duration(MinRetryDelay))
-	s.NotifyCommand = slices.Clone(s.NotifyCommand)
+	s.NotifyCommand, s.Network.Pins = slices.Clone(s.NotifyCommand), slices.Clone(s.Network.Pins)
 	switch {
 	case utf8.RuneCountInString(s.Name) > MaxNameLen:
 		return s, Invalid(InvalidArg, "the name has more than %d characters", MaxNameLen)
@@ -135,18 +185,20 @@ func (s Settings) check() (Settings, error) {
 		return s, Invalid(InvalidArg, "the deadline is later than the year 9999")
 	case s.Limit < 0:
 		return s, Invalid(InvalidArg, "limit %d is negative; 0 means no limit", s.Limit)
-	case s.NotifyFlags&^(NotifyTransferred|NotifyError|NotifyDisable|NotifyFileTransferred) != 0:
+	case s.NotifyFlags&^allNotifyFlags != 0:
 		return s, Invalid(NotImplemented, "notify flags %#x have bits that are not known", uint32(s.NotifyFlags))
 	case s.MaxDownloadTime <= 0 || s.InactivityTimeout <= 0:
 		return s, Invalid(InvalidArg, "max_download_time and inactivity_timeout must be more than 0")
-	case s.NoProgressTimeout < 0 || s.Network.ConnectTimeout < 0 || s.Network.StallTimeout < 0:
-		return s, Invalid(InvalidArg, "no_progress_timeout, connect_timeout and stall_timeout must not be negative")
+	case s.NoProgressTimeout < 0 || s.MinNotifyInterval < 0:
+		return s, Invalid(InvalidArg, "no_progress_timeout and min_notify_interval must not be negative")
 	}
-	if err := checkCommand(s.NotifyCommand); err != nil {
-		return s, err
+	s, err := s.checkKind(typ)
+	return s, cmp.Or(err, checkCommand(s.NotifyCommand), checkWebhook(s.NotifyURL), s.TransferPolicy.check(), s.Network.check())
+}
+
+func (n Network) check() error {
+	if n.ConnectTimeout < 0 || n.StallTimeout < 0 {
+		return Invalid(InvalidArg, "connect_timeout and stall_timeout must not be negative")
 	}
-	if err := checkWebhook(s.NotifyURL); err != nil {
-		return s, err
-	}
-	return s, checkProxy(s.Network.Proxy)
+	return cmp.Or(n.SecurityFlags.check(), checkPins(n.Pins), checkProxies(n.Proxy, n.ProxyBypass))
 }

@@ -25,4 +25,7 @@ type FileSnapshot struct {
 	Transferred int64 `json:"transferred"`
 	// Rate is the current speed in bytes per second.
 	Rate int64 `json:"rate"`
+	// Temporary is the full path of the file's bytes until it is published; "" while there are none (BITS:
+	// GetTemporaryName).
+	Temporary string `json:"temporary,omitempty"`
 }

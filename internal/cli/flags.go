@@ -72,7 +72,7 @@ func (f *jobFlags) spec() (job.Spec, error) {
 	s.RetryDelay, s.NoProgressTimeout = job.Duration(f.retryDelay), job.Duration(f.noProgress)
 	s.NotifyCommand, s.NotifyURL = f.notifyCommand, f.webhook
 	s.Network = job.Network{
-		Proxy: f.proxy, AllowCleartext: f.cleartext, AllowDowngrade: f.downgrade,
+		Proxy: f.proxy, AllowCleartext: f.cleartext, SecurityFlags: f.securityFlags(),
 		ConnectTimeout: job.Duration(f.connect), StallTimeout: job.Duration(f.stall),
 	}
 	for flag, d := range map[string]time.Duration{
@@ -119,6 +119,14 @@ func (f *jobFlags) credentials(a *app, urls []string) ([]job.Credential, error) 
 		err = add(f.proxyLogin.credential(a, "proxy"))
 	}
 	return out, err
+}
+
+func (f *jobFlags) securityFlags() job.SecurityFlags {
+	var out job.SecurityFlags
+	if f.downgrade {
+		out |= job.AllowDowngrade
+	}
+	return out
 }
 
 // readFiles reads what the flags name by file: the service may not be able to.

@@ -179,6 +179,7 @@ func TestTakenJob(t *testing.T) {
 
 // gate remembers what it was asked for and lets nobody in.
 type gate struct {
+	wholeOnly
 	mu   sync.Mutex // guards seen
 	seen []transport.Source
 }

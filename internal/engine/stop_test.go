@@ -21,6 +21,7 @@ import (
 // stubborn is a source whose transfers take their time to stop and then claim to have failed. It
 // watches that no file has two of them.
 type stubborn struct {
+	wholeOnly
 	t    *testing.T
 	body []byte
 	rnd  *rand.Rand

@@ -12,6 +12,7 @@ import (
 
 // lockedDoor refuses every password, and remembers the tries that came to it.
 type lockedDoor struct {
+	wholeOnly
 	mu    sync.Mutex // guards tries
 	tries map[string]int
 }

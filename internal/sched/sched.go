@@ -36,6 +36,8 @@ type Candidate struct {
 	// LastRan is when a job that is not running began to wait: the end of its last turn. Zero
 	// goes before all others.
 	LastRan time.Time
+	// Policy is the set of network costs that the job may run at; 0 is that of Limits.Costs for its priority.
+	Policy job.TransferPolicy
 }
 
 // Facts are what the world outside has to say.
@@ -44,12 +46,42 @@ type Facts struct {
 	Paused string
 	// HostClosed says until when a host:port wants no requests (Retry-After).
 	HostClosed map[string]time.Time
+	// Offline is why there is no network; "" when there is one, or nobody can tell.
+	Offline string
+	// Cost is what the network costs; 0 when nobody can tell, which counts as job.CostUnrestricted.
+	Cost job.Cost
+	// Power is where the machine gets it from.
+	Power Power
+	// Asleep says that the machine is about to sleep.
+	Asleep bool
+}
+
+// Power is a machine's supply. The zero value stands for mains, or for a machine that does not tell.
+type Power struct {
+	Battery bool // it runs on its battery
+	Percent int  // what is left in it, 0 when unknown
+	Saver   bool // its user wants to save power
 }
 
 // Limits are what the administrator has to say. The zero value stands for the defaults.
 type Limits struct {
 	Background int           // background jobs that run at once; 0 is 1, as in BITS
 	Slice      time.Duration // length of a turn; 0 is DefaultSlice
+	// Costs are the network costs that jobs without a policy of their own may run at, by priority; 0 is
+	// job.PolicyAlways.
+	Costs [4]job.TransferPolicy
+	// MinBattery blocks background jobs on battery below so many percent; 0 never, 100 always.
+	MinBattery int
+	// Saver blocks background jobs while power is to be saved.
+	Saver bool
+	// Schedule limits the bandwidth of priorities at times of the week.
+	Schedule Schedule
+}
+
+// Block is why a policy or the lack of a network keeps a job from running, with the code of BITS for it.
+type Block struct {
+	Code job.Code
+	Text string // one sentence for a person
 }
 
 func (l Limits) withDefaults() Limits {
@@ -69,6 +101,10 @@ type Decision struct {
 	// Again is when the plan changes although no job and no fact does; zero for never. It is
 	// later than the now of the plan.
 	Again time.Time
+	// Blocked are the jobs that may not run whatever slots are free.
+	Blocked map[job.ID]Block
+	// Rates are the limits of the priorities in bytes per second, by the schedule; 0 is no limit.
+	Rates [4]int64
 
 	now        time.Time
 	facts      Facts

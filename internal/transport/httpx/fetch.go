@@ -119,7 +119,7 @@ func (f *fetch) follow(from *url.URL, resp *http.Response) (*url.URL, error) {
 		return nil, redirectError(resp, from, fmt.Sprintf("%.20s: URLs are not followed", to.Scheme))
 	case to.Hostname() == "":
 		return nil, redirectError(resp, from, "its Location names no host")
-	case from.Scheme == "https" && to.Scheme == "http" && !f.source.Network.AllowDowngrade:
+	case from.Scheme == "https" && to.Scheme == "http" && !f.source.Network.SecurityFlags.Has(job.AllowDowngrade):
 		e := redirectError(resp, from, "it leads from https to http, where anybody could change the file; allow the downgrade if you trust the way")
 		e.Class = job.NeedsAction
 		return nil, e

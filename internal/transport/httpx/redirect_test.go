@@ -147,7 +147,7 @@ func TestDowngrade(t *testing.T) {
 	if n := len(plain.Requests()); n != 0 {
 		t.Errorf("%d requests to the http server", n)
 	}
-	src.Network.AllowDowngrade = true
+	src.Network.SecurityFlags = job.AllowDowngrade
 	if _, _, err := download(t, src, 0, job.Validator{}); err != nil {
 		t.Errorf("allowed: %v", err)
 	}
