@@ -1,5 +1,6 @@
 // Package sched decides which jobs may run now. It is the one place where priority,
-// turns and closed hosts are weighed; it starts and stops nothing, and reads no clock.
+// turns, closed hosts, the network, its cost, the battery and the week's schedule are weighed; it starts and stops
+// nothing, and reads no clock.
 //
 // The rules are those of BITS: all foreground jobs run at once; background jobs share a
 // few slots, by default one. A higher priority always goes before a lower one, and
@@ -19,7 +20,8 @@ import (
 const DefaultSlice = time.Minute
 
 // Candidate is a job that waits for nothing but a slot, or that has one
-// ([job.Job.Runnable]). Jobs in any other state are not handed in.
+// ([job.Job.Runnable]), or one that was blocked and may no longer be ([job.Job.Blocked]). Jobs in any other state are
+// not handed in.
 type Candidate struct {
 	ID       job.ID
 	Seq      uint64 // order of submission; breaks ties
@@ -46,7 +48,7 @@ type Facts struct {
 	Paused string
 	// HostClosed says until when a host:port wants no requests (Retry-After).
 	HostClosed map[string]time.Time
-	// Offline is why there is no network; "" when there is one, or nobody can tell.
+	// Offline is why there is no network, as a clause; "" when there is one, or nobody can tell.
 	Offline string
 	// Cost is what the network costs; 0 when nobody can tell, which counts as job.CostUnrestricted.
 	Cost job.Cost
@@ -91,6 +93,11 @@ func (l Limits) withDefaults() Limits {
 	if l.Slice <= 0 {
 		l.Slice = DefaultSlice
 	}
+	for p, policy := range l.Costs {
+		if policy == job.PolicyDefault {
+			l.Costs[p] = job.PolicyAlways
+		}
+	}
 	return l
 }
 
@@ -101,9 +108,11 @@ type Decision struct {
 	// Again is when the plan changes although no job and no fact does; zero for never. It is
 	// later than the now of the plan.
 	Again time.Time
-	// Blocked are the jobs that may not run whatever slots are free.
+	// Blocked are the jobs that may not run whatever slots are free. A job that was and is not among them is to be
+	// unblocked.
 	Blocked map[job.ID]Block
-	// Rates are the limits of the priorities in bytes per second, by the schedule; 0 is no limit.
+	// Rates are the limits of the priorities in bytes per second, by the schedule; 0 is no limit, and what a priority
+	// gets whose jobs are all blocked.
 	Rates [4]int64
 
 	now        time.Time
@@ -118,10 +127,12 @@ type Decision struct {
 // may be called on every change; jobs, in any order, is left alone.
 func Plan(now time.Time, jobs []Candidate, facts Facts, limits Limits) Decision {
 	d := Decision{now: now, facts: facts, limits: limits.withDefaults()}
+	d.followSchedule()
+	open := d.unblocked(jobs)
 	if facts.Paused != "" {
 		return d
 	}
-	foreground, line := d.lineUp(jobs)
+	foreground, line := d.lineUp(open)
 	slices.SortFunc(foreground, func(a, b *Candidate) int { return cmp.Compare(a.Seq, b.Seq) })
 	d.foreground = len(foreground)
 	d.Run = make([]job.ID, 0, len(foreground)+len(line))
@@ -138,13 +149,45 @@ func Plan(now time.Time, jobs []Candidate, facts Facts, limits Limits) Decision 
 	return d
 }
 
+// followSchedule sets the rates, and notes when they change.
+func (d *Decision) followSchedule() {
+	schedule := d.limits.Schedule
+	rates := schedule.rates(d.now)
+	for _, p := range job.Priorities() {
+		if p != job.Foreground {
+			d.Rates[p] = max(rates[p], 0)
+		}
+	}
+	if change := schedule.next(d.now, func(r Rates) bool { return r != rates }); !change.IsZero() {
+		d.again(change)
+	}
+}
+
+// unblocked are the jobs that are not blocked; it notes why the others are.
+func (d *Decision) unblocked(jobs []Candidate) []*Candidate {
+	blocks := d.blocks()
+	open := make([]*Candidate, 0, len(jobs))
+	for i := range jobs {
+		c := &jobs[i]
+		why, blocked := blocks.of(c)
+		if !blocked {
+			open = append(open, c)
+			continue
+		}
+		if d.Blocked == nil {
+			d.Blocked = map[job.ID]Block{}
+		}
+		d.Blocked[c.ID] = why
+	}
+	return open
+}
+
 // lineUp tells foreground from background, and leaves out who could send no request now,
 // but notes when the first of those could. Of the line it returns its head: those that there are slots
 // for, and the next one.
-func (d *Decision) lineUp(jobs []Candidate) (foreground []*Candidate, line []turn) {
+func (d *Decision) lineUp(jobs []*Candidate) (foreground []*Candidate, line []turn) {
 	head, trimmed := d.limits.Background+1, false
-	for i := range jobs {
-		c := &jobs[i]
+	for _, c := range jobs {
 		if until, closed := d.closed(c.Host); closed {
 			d.again(until)
 			continue

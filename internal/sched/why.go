@@ -13,10 +13,13 @@ import (
 // It does not look at the other candidates, so it is cheap even for a long list of jobs.
 func (d Decision) Why(c Candidate) string {
 	until, closed := d.closed(c.Host)
+	block, blocked := d.Blocked[c.ID]
 	background := d.Run[d.foreground:]
 	switch {
 	case d.facts.Paused != "":
 		return "all transfers are paused: " + d.facts.Paused
+	case blocked:
+		return block.Text
 	case closed:
 		return fmt.Sprintf("host %s asked to wait until %s", shortHost(c.Host), clock(until, d.now))
 	case c.Priority == job.Foreground || slices.Contains(background, c.ID):
