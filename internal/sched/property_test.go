@@ -34,6 +34,8 @@ func drawScene(t *rapid.T) scene {
 	for _, h := range hosts[2:] {
 		s.facts.HostClosed[h] = at(rapid.IntRange(0, 600).Draw(t, "closed until"))
 	}
+	s.drawPolicies(t)
+	policies := rapid.SampledFrom([]job.TransferPolicy{0, job.PolicyUnrestricted, job.PolicyNotRoaming, job.PolicyAlways})
 	times := rapid.SampledFrom([]time.Time{{}, at(0), at(100), at(210), at(239), at(240), at(241), at(300)})
 	n := rapid.OneOf(rapid.IntRange(0, 12), rapid.IntRange(80, 120)).Draw(t, "jobs")
 	for i := range n {
@@ -44,10 +46,64 @@ func drawScene(t *rapid.T) scene {
 			Running:  rapid.Bool().Draw(t, "running"),
 			Since:    rapid.SampledFrom([]time.Time{at(0), at(100), at(239), at(240), at(241), at(300)}).Draw(t, "since"),
 			LastRan:  times.Draw(t, "last ran"),
+			Policy:   policies.Draw(t, "policy"),
 		})
 	}
 	s.jobs = rapid.Permutation(s.jobs).Draw(t, "order")
 	return s
+}
+
+// drawPolicies draws what blocks jobs: mostly little, so that some run.
+func (s *scene) drawPolicies(t *rapid.T) {
+	rarely := rapid.Map(rapid.IntRange(0, 9), func(n int) bool { return n == 9 })
+	if rarely.Draw(t, "offline") {
+		s.facts.Offline = "no interface is up"
+	}
+	s.facts.Asleep = rarely.Draw(t, "asleep")
+	s.facts.Cost = rapid.SampledFrom([]job.Cost{0, job.CostUnrestricted, job.CostUsageBased, job.CostRoaming}).Draw(t, "cost")
+	s.facts.Power = Power{rapid.Bool().Draw(t, "on battery"), rapid.SampledFrom([]int{0, 19, 20, 100}).Draw(t, "percent"), rarely.Draw(t, "saver")}
+	s.limits.MinBattery = rapid.SampledFrom([]int{0, 0, 20, 100}).Draw(t, "least battery")
+	s.limits.Saver = rapid.Bool().Draw(t, "heeds the saver")
+	s.limits.Costs[job.Low] = rapid.SampledFrom([]job.TransferPolicy{0, job.PolicyUnrestricted}).Draw(t, "cost policy of low")
+	minutes := rapid.Map(rapid.IntRange(0, 10), func(n int) time.Duration { return 12*time.Hour + time.Duration(n)*time.Minute })
+	if rapid.Bool().Draw(t, "scheduled") {
+		s.limits.Schedule = drawSchedule(t, minutes)
+	}
+}
+
+// naivelyBlocked goes through the rules one by one, in their order.
+func naivelyBlocked(s scene, c Candidate) job.Code {
+	cost, policy, power := s.facts.Cost, c.Policy, s.facts.Power
+	if cost == 0 {
+		cost = job.CostUnrestricted
+	}
+	if policy == 0 {
+		policy = s.limits.Costs[c.Priority]
+	}
+	if policy == 0 {
+		policy = job.PolicyAlways
+	}
+	spare := power.Percent
+	if spare == 0 {
+		spare = 99 // nobody knows
+	}
+	switch {
+	case s.facts.Asleep:
+		return job.StandbyMode
+	case s.facts.Offline != "":
+		return job.NetworkDisconnected
+	case !policy.Allows(cost):
+		return job.BlockedByCost
+	case c.Priority == job.Foreground:
+		return 0
+	case power.Battery && (spare < s.limits.MinBattery || s.limits.MinBattery == 100):
+		return job.BlockedByBattery
+	case power.Saver && s.limits.Saver:
+		return job.BlockedByBatterySaver
+	case naiveRates(s.limits.Schedule)(s.now)[c.Priority] == Never:
+		return job.BlockedByPolicy
+	}
+	return 0
 }
 
 // apply is what the engine does with a decision.
@@ -75,7 +131,7 @@ func naive(s scene) []job.ID {
 	var run []job.ID
 	for _, c := range s.jobs {
 		switch {
-		case s.facts.HostClosed[c.Host].After(s.now):
+		case naivelyBlocked(s, c) != 0 || s.facts.HostClosed[c.Host].After(s.now):
 		case c.Priority == job.Foreground:
 			run = append(run, c.ID)
 		default:
@@ -134,6 +190,26 @@ func TestPlanAsNaivePlan(t *testing.T) {
 	})
 }
 
+func TestBlockedAsNaivelyBlocked(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t)
+		want := map[job.ID]job.Code{}
+		for _, c := range s.jobs {
+			if code := naivelyBlocked(s, c); code != 0 {
+				want[c.ID] = code
+			}
+		}
+		got := map[job.ID]job.Code{}
+		for id, block := range s.plan().Blocked {
+			got[id] = block.Code
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("blocked are %v, naively %v", got, want)
+		}
+	})
+}
+
 func TestPlanIsStableUntilAgain(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -152,6 +228,9 @@ func TestPlanIsStableUntilAgain(t *testing.T) {
 			if got, want := set(next.plan().Run), set(first.Run); !slices.Equal(got, want) {
 				t.Fatalf("%v later %v run instead of %v, before Again", later, got, want)
 			}
+			if d := next.plan(); !maps.Equal(d.Blocked, first.Blocked) || d.Rates != first.Rates {
+				t.Fatalf("%v later %v are blocked instead of %v, at rates %v instead of %v, before Again", later, d.Blocked, first.Blocked, d.Rates, first.Rates)
+			}
 		}
 	})
 }
@@ -164,13 +243,14 @@ func TestPlanIsStrict(t *testing.T) {
 		background, open := 0, 0
 		for _, c := range s.jobs {
 			running := slices.Contains(d.Run, c.ID)
-			closed := s.facts.HostClosed[c.Host].After(s.now)
+			_, blocked := d.Blocked[c.ID]
+			closed := blocked || s.facts.HostClosed[c.Host].After(s.now)
 			if why := d.Why(c); (why == "") != running {
 				t.Errorf("job %s: running is %v, and why says %q", c.ID, running, why)
 			}
 			switch {
 			case running && closed:
-				t.Errorf("job %s runs though its host is closed", c.ID)
+				t.Errorf("job %s runs though it is blocked or its host is closed", c.ID)
 			case closed:
 				continue
 			case c.Priority == job.Foreground:
