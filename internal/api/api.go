@@ -2,8 +2,8 @@
 // by the OpenAPI document it serves at /openapi.json. The command line, programs and
 // `curl --unix-socket` use the same one.
 //
-// Files: guard.go decides who may ask at all, body.go reads what is asked, jobs.go, files.go, credentials.go
-// and daemon.go are the operations, streams.go what is pushed, errors.go how refusals look, schema.go the document.
+// Files: guard.go decides who may ask at all, body.go reads what is asked, jobs.go, files.go, file.go, credentials.go,
+// headers.go and daemon.go are the operations, streams.go what is pushed, errors.go how refusals look, schema.go the document.
 package api
 
 import (
@@ -44,7 +44,9 @@ func New(cfg Config) http.Handler {
 	a := humago.New(mux, hc)
 	s.jobs(a)
 	s.files(a)
+	s.oneFile(a)
 	s.credentials(a)
+	s.headers(a)
 	s.streams(a)
 	s.daemon(a)
 	finish(a.OpenAPI())

@@ -110,12 +110,17 @@ func checkFiles(files []job.FileSpec) error {
 	return nil
 }
 
-// checkSettings refuses a program that depends on where the caller stands.
+// checkSettings refuses a program, and a file, that depend on where the caller stands.
 func checkSettings(s *job.Settings) error {
-	if len(s.NotifyCommand) == 0 {
-		return nil
+	if len(s.NotifyCommand) > 0 {
+		if err := checkPath("notify command", s.NotifyCommand[0]); err != nil {
+			return err
+		}
 	}
-	return checkPath("notify command", s.NotifyCommand[0])
+	if s.ReplyFile != "" {
+		return checkPath("reply file", s.ReplyFile)
+	}
+	return nil
 }
 
 func checkPath(what, name string) error {

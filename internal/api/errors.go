@@ -45,7 +45,9 @@ func (p *Problem) write(w http.ResponseWriter) {
 // statuses is the one table from codes to HTTP statuses. Any other code is 422.
 var statuses = map[job.Code]int{
 	job.NotFound:        http.StatusNotFound,
+	job.FileNotFound:    http.StatusNotFound,
 	job.InvalidState:    http.StatusConflict,
+	job.Pending:         http.StatusConflict,
 	job.Empty:           http.StatusConflict,
 	job.AccessDenied:    http.StatusForbidden,
 	job.BlockedByPolicy: http.StatusForbidden,

@@ -67,7 +67,7 @@ func (s *server) addFiles(ctx context.Context, in *addFilesInput) (*jobOutput, e
 	if err := checkFiles(add.Files); err != nil {
 		return nil, problem(err)
 	}
-	snap, err := s.engine.AddFiles(ctx, id, add.Files)
+	snap, err := s.engine.AddFiles(ctx, id, engineActor(ctx), add.Files)
 	if err != nil {
 		return nil, problem(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/internal/ipc"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -79,6 +80,12 @@ func methods(mux *http.ServeMux, r *http.Request) []string {
 func actor(ctx context.Context) ipc.Actor {
 	a, _ := ipc.ActorFrom(ctx)
 	return a
+}
+
+// engineActor is who calls, as the engine knows him.
+func engineActor(ctx context.Context) engine.Actor {
+	a := actor(ctx)
+	return engine.Actor{ID: a.ID, Admin: a.Admin}
 }
 
 // sees reports whether a job is visible to the caller: its own, or all to an administrator.

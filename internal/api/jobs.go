@@ -94,7 +94,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*jobOutput, error
 	if err := cmp.Or(checkFiles(spec.Files), checkSettings(&spec.Settings)); err != nil {
 		return nil, problem(err)
 	}
-	snap, err := s.engine.Create(ctx, actor(ctx).ID, spec)
+	snap, err := s.engine.Create(ctx, engineActor(ctx), spec)
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -127,7 +127,7 @@ func (s *server) configure(ctx context.Context, in *configureInput) (*jobOutput,
 	}
 	body := bytes.Clone(in.RawBody) // huma uses its memory again, and the edit may come after the caller has gone
 	snap, err := s.engine.Configure(ctx, id, func(set *job.Settings) error {
-		set.NotifyCommand = slices.Clone(set.NotifyCommand) // package json writes into the array it finds
+		set.NotifyCommand, set.Network.Pins = slices.Clone(set.NotifyCommand), slices.Clone(set.Network.Pins) // package json writes into the arrays it finds
 		return decode(body, set)
 	})
 	if err != nil {

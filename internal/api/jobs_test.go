@@ -44,7 +44,7 @@ func TestCreateWithEverything(t *testing.T) {
 		NoProgressTimeout: job.Duration(time.Hour), MaxDownloadTime: job.Duration(2 * time.Hour),
 		InactivityTimeout: job.Duration(3 * time.Hour), Deadline: time.Date(2099, 1, 2, 3, 4, 5, 0, time.UTC),
 		AutoComplete: true, Overwrite: true, Limit: 1000, NotifyFlags: 3, NotifyCommand: []string{"/bin/true", "x"},
-		NotifyURL: "https://hooks.invalid/x",
+		NotifyURL: "https://hooks.invalid/x", MinNotifyInterval: job.Duration(500 * time.Millisecond), HeadersWriteOnly: true,
 		Network: job.Network{
 			Proxy: "http://proxy.invalid:3128", AllowCleartext: true,
 			ConnectTimeout: job.Duration(5 * time.Second), StallTimeout: job.Duration(6 * time.Second),

@@ -51,6 +51,8 @@ var texts = map[reflect.Type]reflect.Type{
 	reflect.TypeFor[job.Code]():     reflect.TypeFor[codeText](),
 	reflect.TypeFor[job.Duration](): reflect.TypeFor[durationText](),
 	reflect.TypeFor[job.Ranges]():   reflect.TypeFor[rangesText](),
+
+	reflect.TypeFor[job.TransferPolicy](): reflect.TypeFor[policyText](),
 }
 
 type (
@@ -64,6 +66,7 @@ type (
 	codeText     struct{}
 	durationText struct{}
 	rangesText   struct{}
+	policyText   struct{}
 )
 
 func (stateText) Schema(huma.Registry) *huma.Schema {
@@ -101,7 +104,14 @@ func (durationText) Schema(huma.Registry) *huma.Schema {
 }
 
 func (rangesText) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Description: "the bytes that are stored", Examples: []any{rangesExample()}}
+	return &huma.Schema{Type: huma.TypeString, Description: "ranges of bytes, first and last", Examples: []any{rangesExample()}}
+}
+
+func (policyText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeString, Description: "the network costs that a job may run at: a name, or the bits of BITS in hex",
+		Examples: anys(append(job.TransferPolicyNames(), "0x80000021")),
+	}
 }
 
 func rangesExample() string {
@@ -127,8 +137,9 @@ func problemResponse() *huma.Response {
 
 // required are the fields that a caller must give. In what the service sends, all that cannot be empty are there.
 var required = map[string][]string{
-	"Spec": nil, "Settings": nil, "Network": nil, "Secret": nil,
-	"FileSpecs": {"files"}, "FileSpec": {"url", "local"}, "Credential": {"target", "scheme"}, "Header": {"name", "value"},
+	"Spec": nil, "Settings": nil, "Network": nil, "Secret": nil, "FileChange": nil,
+	"RangeRequest": {"ranges"}, "PrefixChange": {"old", "new"}, "HeaderList": {"headers"}, "ClientCertificate": {"client_pem"},
+	"FileSpecs": {"files"}, "FileSpec": {"url", "local"}, "Span": {"offset", "length"}, "Credential": {"target", "scheme"}, "Header": {"name", "value"},
 }
 
 // finish puts right in the document what the operations could not say of themselves.

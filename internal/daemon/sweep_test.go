@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -42,7 +43,7 @@ func TestSweepSparesNewJobs(t *testing.T) {
 	var ids []job.ID
 	for n := range 8 {
 		spec.Files = []job.FileSpec{{URL: srv.URL, Local: filepath.Join(folder, fmt.Sprint("new", n))}}
-		snap, err := svc.Engine.Create(t.Context(), "uid:1", spec)
+		snap, err := svc.Engine.Create(t.Context(), engine.Actor{ID: "uid:1"}, spec)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 
 // batch is what has been folded since the last commit.
 type batch struct {
-	changed map[*entry]map[job.FileID]bool // jobs to store and which of their files
+	changed map[*entry]map[job.FileID]*job.Answer // jobs to store, which of their files, and what servers said about those
 	notices []store.Notice
 	secrets []store.Secret
 	forget  []job.ID
@@ -60,15 +60,25 @@ func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
 // touch marks a job, and some of its files, to be stored with the next commit.
 func (s *session) touch(en *entry, files ...job.FileID) {
 	if s.batch.changed == nil {
-		s.batch.changed = map[*entry]map[job.FileID]bool{}
+		s.batch.changed = map[*entry]map[job.FileID]*job.Answer{}
 	}
 	set := s.batch.changed[en]
 	if set == nil {
-		set = map[job.FileID]bool{}
+		set = map[job.FileID]*job.Answer{}
 		s.batch.changed[en] = set
 	}
 	for _, f := range files {
-		set[f] = true
+		if _, there := set[f]; !there {
+			set[f] = nil
+		}
+	}
+}
+
+// answered has what a server said about a file stored with the next commit; nil is nothing.
+func (s *session) answered(en *entry, file job.FileID, answer *job.Answer) {
+	if answer != nil {
+		s.touch(en, file)
+		s.batch.changed[en][file] = answer
 	}
 }
 
@@ -130,8 +140,14 @@ func (b batch) record() store.Batch {
 	out := store.Batch{Notices: b.notices, Secrets: b.secrets, Forget: b.forget}
 	for en, files := range b.changed {
 		change := store.Change{Job: en.job, Files: make([]job.FileID, 0, len(files))}
-		for f := range files {
+		for f, answer := range files {
 			change.Files = append(change.Files, f)
+			if answer != nil {
+				if change.Answers == nil {
+					change.Answers = map[job.FileID]job.Answer{}
+				}
+				change.Answers[f] = *answer
+			}
 		}
 		slices.Sort(change.Files)
 		out.Jobs = append(out.Jobs, change)
@@ -142,7 +158,9 @@ func (b batch) record() store.Batch {
 
 // carryOut acts on an effect whose cause is durable.
 func (s *session) carryOut(en *entry, effect job.Effect) {
-	switch effect.(type) {
+	switch effect := effect.(type) {
+	case job.DiscardFile:
+		s.discardFile(en, effect.File)
 	case job.StopTransfer:
 		s.stopRuns(en)
 	case job.Publish, job.Discard:

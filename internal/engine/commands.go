@@ -10,9 +10,15 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
+// Actor is who asks.
+type Actor struct {
+	ID    string // becomes the owner of the jobs that he creates
+	Admin bool   // the limits on what users may have are not for him
+}
+
 // Create makes a job, with its files and secrets, in one commit: all of it or nothing. What can be
 // known to be wrong before the first byte is refused with an [*job.Error].
-func (e *Engine) Create(ctx context.Context, owner string, spec job.Spec) (job.Snapshot, error) {
+func (e *Engine) Create(ctx context.Context, actor Actor, spec job.Spec) (job.Snapshot, error) {
 	if spec.Type != job.Download {
 		return job.Snapshot{}, job.Invalid(job.NotImplemented, "uploads are not supported yet")
 	}
@@ -23,9 +29,12 @@ func (e *Engine) Create(ctx context.Context, owner string, spec job.Spec) (job.S
 	if spec.Credentials, err = checkCredentials(spec.Credentials); err != nil {
 		return job.Snapshot{}, err
 	}
+	if err := checkHeaders(spec.Headers); err != nil {
+		return job.Snapshot{}, err
+	}
 	id, sec := job.ID(uuid.NewString()), secretsOf(spec)
 	spec.Settings.Network.ClientCert = sec.clientCert != nil
-	j, err := job.New(id, owner, spec.Type, spec.Settings, time.Now())
+	j, err := job.New(id, actor.ID, spec.Type, spec.Settings, time.Now())
 	if err != nil {
 		return job.Snapshot{}, err
 	}
@@ -33,7 +42,7 @@ func (e *Engine) Create(ctx context.Context, owner string, spec job.Spec) (job.S
 		return job.Snapshot{}, err
 	}
 	events := eventsOf(spec)
-	if _, err := fold(j, events); err != nil {
+	if _, err := fold(j, events, j.Created); err != nil {
 		return job.Snapshot{}, err
 	}
 	sealed, err := e.seal(id, sec)
@@ -69,11 +78,7 @@ func eventsOf(spec job.Spec) []job.Event {
 		out = append(out, job.SetCredentials{Pairs: pairs})
 	}
 	if len(spec.Headers) > 0 {
-		var names []string
-		for _, h := range spec.Headers {
-			names = append(names, h.Name)
-		}
-		out = append(out, job.SetHeaders{Names: names})
+		out = append(out, job.SetHeaders{Names: namesOf(spec.Headers)})
 	}
 	if spec.Resume {
 		out = append(out, job.Resume{})
@@ -82,10 +87,10 @@ func eventsOf(spec job.Spec) []job.Event {
 }
 
 // fold is j after all events, to see whether they would be refused.
-func fold(j job.Job, events []job.Event) (job.Job, error) {
+func fold(j job.Job, events []job.Event, now time.Time) (job.Job, error) {
 	for _, ev := range events {
 		var err error
-		if j, _, err = job.Next(j, ev, j.Created, job.Policy{}); err != nil {
+		if j, _, err = job.Next(j, ev, now, job.Policy{}); err != nil {
 			return j, err
 		}
 	}
@@ -98,11 +103,11 @@ func (e *Engine) checkFiles(j job.Job, files []job.FileSpec, sec secrets) error 
 	if len(files) == 0 {
 		return e.checkSource(anywhere, j.Network, sec)
 	}
-	withFiles, err := fold(j, []job.Event{job.AddFiles{Files: files}})
+	withFiles, err := fold(j, []job.Event{job.AddFiles{Files: files}}, j.Modified)
 	if err != nil {
 		return err
 	}
-	for f := range withFiles.Files.From(job.FileID(j.Totals.Files + 1)) {
+	for f := range withFiles.Files.From(job.FileID(j.Files.Len() + 1)) {
 		if err := e.cfg.Sink.Check(target(j, f)); err != nil {
 			return err
 		}
@@ -125,12 +130,21 @@ func fileIDs(from, n int) []job.FileID {
 // command is durable; Cancel and Complete are carried out after that. A job that does not exist or is
 // final and forgotten is [store.ErrNotFound].
 func (e *Engine) Do(ctx context.Context, id job.ID, command job.Event) (job.Snapshot, error) {
-	return e.change(ctx, id, func(s *session, en *entry) error { return s.next(en, command) })
+	return e.change(ctx, id, command, func(s *session, en *entry) error {
+		before := en.job.Files
+		if err := s.next(en, command); err != nil {
+			return err
+		}
+		if en.job.Method != "" { // Resume begins anew
+			s.touch(en, differing(before, en.job.Files, func(a, b job.File) bool { return a.Filled.Len() != b.Filled.Len() })...)
+		}
+		return nil
+	})
 }
 
 // Configure changes a job's settings. edit gets a copy of them and must be quick.
 func (e *Engine) Configure(ctx context.Context, id job.ID, edit func(*job.Settings) error) (job.Snapshot, error) {
-	return e.change(ctx, id, func(s *session, en *entry) error {
+	return e.change(ctx, id, job.Set{Settings: job.DefaultSettings()}, func(s *session, en *entry) error {
 		settings := en.job.Settings
 		if err := edit(&settings); err != nil {
 			return err
@@ -162,7 +176,7 @@ func (s *session) applySettings(en *entry) {
 }
 
 // AddFiles appends files to a job, all or none.
-func (e *Engine) AddFiles(ctx context.Context, id job.ID, files []job.FileSpec) (job.Snapshot, error) {
+func (e *Engine) AddFiles(ctx context.Context, id job.ID, actor Actor, files []job.FileSpec) (job.Snapshot, error) {
 	snap, err := e.Job(ctx, id)
 	if err != nil {
 		return snap, err
@@ -170,18 +184,18 @@ func (e *Engine) AddFiles(ctx context.Context, id job.ID, files []job.FileSpec) 
 	if err := e.checkFiles(snap.Job, files, secrets{}); err != nil {
 		return snap, err
 	}
-	return e.change(ctx, id, func(s *session, en *entry) error {
-		before := en.job.Totals.Files
-		return s.next(en, job.AddFiles{Files: files}, fileIDs(before+1, len(files))...)
+	command := job.AddFiles{Files: files}
+	return e.change(ctx, id, command, func(s *session, en *entry) error {
+		return s.next(en, command, fileIDs(en.job.Files.Len()+1, len(files))...)
 	})
 }
 
-// change runs f on a live job.
-func (e *Engine) change(ctx context.Context, id job.ID, f func(*session, *entry) error) (job.Snapshot, error) {
+// change runs f, which carries out a command, on a live job.
+func (e *Engine) change(ctx context.Context, id job.ID, command job.Event, f func(*session, *entry) error) (job.Snapshot, error) {
 	return ask(ctx, e, func(s *session) (job.Snapshot, error) {
 		en, ok := s.jobs[id]
 		if !ok {
-			return s.final(ctx, id)
+			return s.final(ctx, id, command)
 		}
 		if err := f(s, en); err != nil {
 			return job.Snapshot{}, err
@@ -190,11 +204,11 @@ func (e *Engine) change(ctx context.Context, id job.ID, f func(*session, *entry)
 	})
 }
 
-// final is the refusal for a job that is not live: final, or not there at all.
-func (s *session) final(ctx context.Context, id job.ID) (job.Snapshot, error) {
+// final is the refusal of a command for a job that is not live: final, or not there at all.
+func (s *session) final(ctx context.Context, id job.ID, command job.Event) (job.Snapshot, error) {
 	for _, en := range s.recent {
 		if en.job.ID == id {
-			_, _, err := job.Next(en.job, job.Resume{}, time.Now(), job.Policy{})
+			_, _, err := job.Next(en.job, command, time.Now(), job.Policy{})
 			return job.Snapshot{}, err
 		}
 	}
@@ -202,7 +216,7 @@ func (s *session) final(ctx context.Context, id job.ID) (job.Snapshot, error) {
 	if err != nil {
 		return job.Snapshot{}, err
 	}
-	_, _, err = job.Next(j, job.Resume{}, time.Now(), job.Policy{})
+	_, _, err = job.Next(j, command, time.Now(), job.Policy{})
 	return job.Snapshot{}, err
 }
 

@@ -244,7 +244,7 @@ func (w *world) create(t *testing.T, e *Engine) {
 	for _, name := range []string{"small", "large"} {
 		spec.Files = append(spec.Files, job.FileSpec{URL: "http://host/" + name, Local: filepath.Join(w.dir, name)})
 	}
-	snap, err := e.Create(t.Context(), "uid:1", spec)
+	snap, err := e.Create(t.Context(), Actor{ID: "uid:1"}, spec)
 	if err != nil {
 		t.Fatalf("Create: %v", err)
 	}

@@ -32,23 +32,32 @@ func (e *Engine) SetCredential(ctx context.Context, id job.ID, actor string, c j
 	if err != nil {
 		return snap, err
 	}
-	url := anywhere
-	if f, ok := snap.Files.Get(1); ok {
-		url = f.URL
-	}
-	if err := e.checkSource(url, snap.Network, secrets{credentials: []job.Credential{c}}); err != nil {
-		return job.Snapshot{}, err
-	}
-	sealed, err := e.seal(id, secrets{credentials: []job.Credential{c}})
+	sealed, err := e.sealFor(snap.Job, secrets{credentials: []job.Credential{c}})
 	if err != nil {
 		return job.Snapshot{}, err
 	}
-	return e.change(ctx, id, func(s *session, en *entry) error {
+	return e.change(ctx, id, job.SetCredentials{}, func(s *session, en *entry) error {
 		if en.job.Owner != actor {
-			return job.Invalid(job.AccessDenied, "only the owner of job %s may set its credentials; take its ownership first", id)
+			return notOwner(id, "set its credentials")
 		}
 		return s.changeCredentials(en, c.Ref(), sealed[0])
 	})
+}
+
+func notOwner(id job.ID, what string) error {
+	return job.Invalid(job.AccessDenied, "only the owner of job %s may %s; take its ownership first", id, what)
+}
+
+// sealFor is seal for a secret of a job that is there, which is refused when the transport knows that it cannot work.
+func (e *Engine) sealFor(j job.Job, sec secrets) ([]store.Secret, error) {
+	url := anywhere
+	if f, ok := j.Files.Get(1); ok {
+		url = f.URL
+	}
+	if err := e.checkSource(url, j.Network, sec); err != nil {
+		return nil, err
+	}
+	return e.seal(j.ID, sec)
 }
 
 // RemoveCredential forgets the credentials of one (target, scheme). It is no error when there are
@@ -57,7 +66,7 @@ func (e *Engine) RemoveCredential(ctx context.Context, id job.ID, pair job.Crede
 	if err := pair.Check(); err != nil {
 		return job.Snapshot{}, err
 	}
-	return e.change(ctx, id, func(s *session, en *entry) error {
+	return e.change(ctx, id, job.SetCredentials{}, func(s *session, en *entry) error {
 		return s.changeCredentials(en, pair, store.Secret{Job: id, Name: credentialName(pair)})
 	})
 }
@@ -79,9 +88,10 @@ func (s *session) changeCredentials(en *entry, pair job.CredentialRef, secret st
 // TakeOwnership makes actor the owner of a job. The secrets of the former one are deleted in the same commit; see
 // [job.TakeOwnership] for what else goes with them. Whether actor may is the caller's business.
 func (e *Engine) TakeOwnership(ctx context.Context, id job.ID, actor string) (job.Snapshot, error) {
-	return e.change(ctx, id, func(s *session, en *entry) error {
+	command := job.TakeOwnership{Owner: actor}
+	return e.change(ctx, id, command, func(s *session, en *entry) error {
 		before := en.job
-		if err := s.next(en, job.TakeOwnership{Owner: actor}); err != nil {
+		if err := s.next(en, command); err != nil {
 			return err
 		}
 		if before.Owner != actor {

@@ -72,7 +72,7 @@ func TestCredentialsAreCheckedBeforeAnythingIsStored(t *testing.T) {
 		{job.Credential{Target: "server", Scheme: "digest", Implicit: true}, job.InvalidArg},
 	} {
 		spec.Credentials = []job.Credential{basic("alice", "secret"), tt.c}
-		_, err := b.Create(t.Context(), owner, spec)
+		_, err := b.Create(t.Context(), Actor{ID: owner}, spec)
 		refused(t, err, tt.want)
 		_, err = b.SetCredential(t.Context(), j.ID, owner, tt.c)
 		refused(t, err, tt.want)
@@ -203,7 +203,7 @@ func TestForbidCleartext(t *testing.T) {
 	b := newBenchOn(t, allowed.dir, allowed.store.Reopen(), func(c *Config) {
 		c.ForbidCleartext, c.Transports = true, map[string]transport.Downloader{"http": door}
 	})
-	_, err := b.Create(t.Context(), owner, spec)
+	_, err := b.Create(t.Context(), Actor{ID: owner}, spec)
 	refused(t, err, job.BlockedByPolicy)
 	spec.Network.AllowCleartext = false
 	other := b.create(spec)

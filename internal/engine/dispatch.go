@@ -91,6 +91,7 @@ func (s *session) dispatch() {
 	if s.ctx.Err() != nil {
 		return
 	}
+	s.discardFiles()
 	if s.plan.dirty {
 		s.schedule()
 	}
@@ -147,10 +148,10 @@ func (s *session) candidate(en *entry) sched.Candidate {
 	return c
 }
 
-// nextHost is where the job's first unfinished file is.
+// nextHost is where the job's first file to be fetched is.
 func (en *entry) nextHost() string {
 	for f := range en.job.Files.From(en.cursor) {
-		if !f.Done {
+		if en.job.Fetchable(f) {
 			return en.hostOf(f)
 		}
 	}
@@ -181,7 +182,7 @@ func (s *session) startFiles() {
 // none is left to start.
 func (s *session) startFilesOf(en *entry, now time.Time) bool {
 	for f := range en.job.Files.From(en.cursor) {
-		if f.Done || en.runs[f.ID] != nil {
+		if !en.job.Fetchable(f) || en.runs[f.ID] != nil {
 			if f.ID == en.cursor {
 				en.cursor++
 			}

@@ -78,7 +78,7 @@ func (b *bench) download(urls ...string) job.Spec {
 
 func (b *bench) create(spec job.Spec) job.Snapshot {
 	b.t.Helper()
-	snap, err := b.Create(b.t.Context(), "uid:1", spec)
+	snap, err := b.Create(b.t.Context(), Actor{ID: "uid:1"}, spec)
 	if err != nil {
 		b.t.Fatalf("Create: %v", err)
 	}
@@ -262,7 +262,7 @@ func TestTakenNameIsRefusedBeforeAnythingIsCreated(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refusal *job.Error
-	if _, err := b.Create(t.Context(), "uid:1", spec); !errors.As(err, &refusal) || refusal.Code != job.FileExists {
+	if _, err := b.Create(t.Context(), Actor{ID: "uid:1"}, spec); !errors.As(err, &refusal) || refusal.Code != job.FileExists {
 		t.Errorf("Create: %v, want ERROR_FILE_EXISTS", err)
 	}
 	jobs, err := b.List(t.Context(), 0, 10, func(job.Job) bool { return true })

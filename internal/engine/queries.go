@@ -30,7 +30,7 @@ func finalSnapshot(j job.Job) job.Snapshot {
 	return job.Snapshot{Job: j, Transferred: j.Totals.Filled, Size: j.Totals.Total()}
 }
 
-// Files returns at most limit files of a job, beginning with from.
+// Files returns at most limit files of a job, beginning with from. Those that are removed are left out.
 func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit int) ([]job.FileSnapshot, error) {
 	type view struct {
 		files job.Files
@@ -61,6 +61,9 @@ func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit in
 		if len(out) == limit {
 			break
 		}
+		if f.Removed {
+			continue
+		}
 		snap, live := v.live[f.ID]
 		if !live {
 			snap = job.FileSnapshot{File: f, Transferred: f.Filled.Len()}
@@ -68,6 +71,30 @@ func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit in
 		out = append(out, snap)
 	}
 	return out, nil
+}
+
+// File returns one file of a job; one that is not there, or is removed, is refused with code FileNotFound.
+func (e *Engine) File(ctx context.Context, id job.ID, file job.FileID) (job.FileSnapshot, error) {
+	files, err := e.Files(ctx, id, file, 1)
+	switch {
+	case err != nil:
+		return job.FileSnapshot{}, err
+	case len(files) == 0 || files[0].ID != file:
+		return job.FileSnapshot{}, job.Invalid(job.FileNotFound, "job %s has no file %d", id, file)
+	}
+	return files[0], nil
+}
+
+// Answer returns what the server last said about a file. One that no server was asked for yet is refused with code Pending.
+func (e *Engine) Answer(ctx context.Context, id job.ID, file job.FileID) (job.Answer, error) {
+	if _, err := e.File(ctx, id, file); err != nil {
+		return job.Answer{}, err
+	}
+	answer, err := e.cfg.Store.Answer(ctx, id, file)
+	if errors.Is(err, store.ErrNotFound) {
+		return answer, job.Invalid(job.Pending, "no server has answered for file %d of job %s yet", file, id)
+	}
+	return answer, err
 }
 
 // List returns at most limit live jobs that accept lets through, in the order of submission, with a

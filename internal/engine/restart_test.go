@@ -64,7 +64,7 @@ func TestFailedCommitSaysWhy(t *testing.T) {
 	st, broken := failing()
 	b := newBenchOn(t, t.TempDir(), st)
 	broken.Store(true)
-	_, err := b.Create(t.Context(), "uid:1", job.Spec{Settings: job.DefaultSettings()})
+	_, err := b.Create(t.Context(), Actor{ID: "uid:1"}, job.Spec{Settings: job.DefaultSettings()})
 	if !errors.Is(err, ErrUnknown) || !errors.Is(err, memstore.ErrInjected) {
 		t.Errorf("Create: %v, want ErrUnknown and its cause", err)
 	}

@@ -23,10 +23,12 @@ type session struct {
 	busy    set      // entries with runs
 	lastSeq uint64
 	recent  []*entry // final jobs that watchers may have missed, oldest first
-	batch   batch
-	wakes   wakeQueue
-	plan    plan
-	pulse   pulse
+	// discards wait for the last words of the files' workers.
+	discards []discard
+	batch    batch
+	wakes    wakeQueue
+	plan     plan
+	pulse    pulse
 
 	ctx       context.Context // of the workers
 	dead      chan struct{}   // closed when nobody reads the mail any more

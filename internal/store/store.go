@@ -40,6 +40,8 @@ type Store interface {
 	// History returns final jobs without their files, newest first: at most limit jobs whose Seq
 	// is below before (0: from the newest).
 	History(ctx context.Context, before uint64, limit int) ([]job.Job, error)
+	// Answer returns what the server last said about a file; ErrNotFound when nothing is stored.
+	Answer(ctx context.Context, id job.ID, file job.FileID) (job.Answer, error)
 	// Prune deletes final jobs, with their notices and secrets, that were modified before then, and
 	// the oldest beyond the newest keep. Notices that still wait to be delivered keep their job.
 	Prune(ctx context.Context, then time.Time, keep int) (deleted int, err error)
@@ -71,6 +73,8 @@ type Batch struct {
 type Change struct {
 	Job   job.Job
 	Files []job.FileID // empty: none
+	// Answers are what servers said about some of Files. Those of others stay as they are stored.
+	Answers map[job.FileID]job.Answer
 }
 
 // Notice is an entry of the outbox: what happened to a job, with the job as it was then.

@@ -17,8 +17,8 @@ type encoded struct {
 }
 
 type encodedJob struct {
-	data  []byte
-	files map[job.FileID][]byte
+	data           []byte
+	files, answers map[job.FileID][]byte
 }
 
 // encode does all of a commit that can fail and changes nothing.
@@ -59,7 +59,7 @@ func encodeChange(c store.Change) (encodedJob, error) {
 	if err != nil {
 		return encodedJob{}, err
 	}
-	enc := encodedJob{data, map[job.FileID][]byte{}}
+	enc := encodedJob{data, map[job.FileID][]byte{}, map[job.FileID][]byte{}}
 	for _, id := range c.Files {
 		f, ok := c.Job.Files.Get(id)
 		if !ok {
@@ -67,6 +67,11 @@ func encodeChange(c store.Change) (encodedJob, error) {
 		}
 		if enc.files[id], err = json.Marshal(f); err != nil {
 			return enc, err
+		}
+		if answer, ok := c.Answers[id]; ok {
+			if enc.answers[id], err = json.Marshal(answer); err != nil {
+				return enc, err
+			}
 		}
 	}
 	return enc, nil
@@ -99,13 +104,14 @@ func (r *records) apply(b store.Batch, enc encoded) []uint64 {
 func (r *records) putJob(j job.Job, enc encodedJob) {
 	rec := r.jobs[j.ID]
 	if rec == nil {
-		rec = &record{seq: j.Seq, files: map[job.FileID][]byte{}}
+		rec = &record{seq: j.Seq, files: map[job.FileID][]byte{}, answers: map[job.FileID][]byte{}}
 		r.jobs[j.ID] = rec
 		r.seqs[j.Seq] = j.ID
 		r.lastSeq = max(r.lastSeq, j.Seq)
 	}
 	rec.data, rec.final, rec.modified = enc.data, j.State.Final(), j.Modified.Round(0)
 	maps.Copy(rec.files, enc.files)
+	maps.Copy(rec.answers, enc.answers)
 	if rec.final {
 		r.forgetSecrets(j.ID)
 	}

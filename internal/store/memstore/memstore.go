@@ -65,6 +65,7 @@ type record struct {
 	modified time.Time
 	data     []byte
 	files    map[job.FileID][]byte
+	answers  map[job.FileID][]byte
 }
 
 type secretKey struct {

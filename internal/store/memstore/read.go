@@ -83,6 +83,20 @@ func (s *Store) History(ctx context.Context, before uint64, limit int) ([]job.Jo
 	return out, nil
 }
 
+// Answer implements [store.Store].
+func (s *Store) Answer(ctx context.Context, id job.ID, file job.FileID) (job.Answer, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var answer job.Answer
+	if err := s.usable(ctx); err != nil {
+		return answer, err
+	}
+	if rec := s.kept.jobs[id]; rec != nil && rec.answers[file] != nil {
+		return answer, json.Unmarshal(rec.answers[file], &answer)
+	}
+	return answer, fmt.Errorf("answer for file %d of job %s: %w", file, id, store.ErrNotFound)
+}
+
 // Secret implements [store.Store].
 func (s *Store) Secret(ctx context.Context, id job.ID, name string) ([]byte, error) {
 	s.mu.RLock()

@@ -86,7 +86,13 @@ func (r *rows) addJob(c store.Change) error {
 		if err != nil {
 			return fmt.Errorf("file %d of job %s: %w", id, j.ID, err)
 		}
-		r.files = append(r.files, j.Seq, int(id), data)
+		var said any // NULL
+		if answer, ok := c.Answers[id]; ok {
+			if said, err = json.Marshal(&answer); err != nil {
+				return fmt.Errorf("answer for file %d of job %s: %w", id, j.ID, err)
+			}
+		}
+		r.files = append(r.files, j.Seq, int(id), data, said)
 	}
 	return nil
 }

@@ -64,6 +64,29 @@ func (s *Store) History(ctx context.Context, before uint64, limit int) ([]job.Jo
 	return jobs, s.explain(err)
 }
 
+// Answer implements [store.Store].
+func (s *Store) Answer(ctx context.Context, id job.ID, file job.FileID) (job.Answer, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return job.Answer{}, err
+	}
+	defer leave()
+	var data []byte
+	err = s.readDB.QueryRowContext(ctx,
+		"SELECT answer FROM files WHERE id = ? AND job = (SELECT seq FROM jobs WHERE id = ?)", int(file), string(id),
+	).Scan(&data)
+	var answer job.Answer
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && data == nil:
+		err = fmt.Errorf("answer for file %d of job %s: %w", file, id, store.ErrNotFound)
+	case err == nil:
+		if err = json.Unmarshal(data, &answer); err != nil {
+			err = fmt.Errorf("%w: answer for file %d of job %s: %w", errDamaged, file, id, err)
+		}
+	}
+	return answer, s.explain(err)
+}
+
 // Secret implements [store.Store].
 func (s *Store) Secret(ctx context.Context, id job.ID, name string) ([]byte, error) {
 	leave, err := s.enter(ctx)

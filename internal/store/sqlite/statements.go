@@ -52,7 +52,7 @@ func (u *upsert) exec(ctx context.Context, args []any) error {
 
 const (
 	jobColumns  = 5
-	fileColumns = 3
+	fileColumns = 4
 )
 
 // close must come before that of the connection: database/sql does not close what was prepared
@@ -93,8 +93,8 @@ func prepare(ctx context.Context, c *sql.Conn) (*statements, error) {
 
 		putJob: put("INSERT INTO jobs (seq, id, final, modified, data)", jobColumns,
 			" ON CONFLICT (id) DO UPDATE SET final = excluded.final, modified = excluded.modified, data = excluded.data"),
-		putFile: put("INSERT INTO files (job, id, data)", fileColumns,
-			" ON CONFLICT DO UPDATE SET data = excluded.data"),
+		putFile: put("INSERT INTO files (job, id, data, answer)", fileColumns,
+			" ON CONFLICT DO UPDATE SET data = excluded.data, answer = coalesce(excluded.answer, answer)"),
 
 		jobKey:    stmt("SELECT seq, final FROM jobs WHERE id = ?"),
 		putNotice: stmt("INSERT INTO outbox (job, pending, attempts, next, data) VALUES (?, ?, ?, ?, ?)"),

@@ -67,7 +67,7 @@ func TestFailingCommitIsReportedToAll(t *testing.T) {
 		if _, err := s.write.conn.ExecContext(ctx, "PRAGMA defer_foreign_keys = 1"); err != nil {
 			return err
 		}
-		return st.putFile.exec(ctx, []any{99, 1, []byte("{}")})
+		return st.putFile.exec(ctx, []any{99, 1, []byte("{}"), nil})
 	}}
 	group := []*task{insert(1), orphan, insert(3)}
 	s.write.serve(t.Context(), group)

@@ -92,6 +92,30 @@ func testOnlyNamedFiles(f *folder) {
 	}
 }
 
+// testAnswers: what a server said is stored with its file, until it says something else.
+func testAnswers(f *folder) {
+	first := job.Answer{
+		At: noon, Status: 503, Headers: []job.Header{{Name: "Retry-After", Value: "30"}}, Body: "naïve <busy>", Address: "[::1]:80", Took: time.Second,
+	}
+	second := job.Answer{At: noon.Add(time.Minute), Status: 206}
+	j := newJob(1, 3)
+	change := whole(j)
+	change.Answers = map[job.FileID]job.Answer{2: first, 3: first}
+	f.commit(store.Batch{Jobs: []store.Change{change}})
+	f.commit(store.Batch{Jobs: []store.Change{{Job: j, Files: []job.FileID{2, 3}, Answers: map[job.FileID]job.Answer{3: second}}}})
+	f.alsoReopened(func() {
+		f.wantLoaded(j)
+		f.wantNoAnswer(j.ID, 1)
+		f.wantAnswer(j.ID, 2, first)
+		f.wantAnswer(j.ID, 3, second)
+		f.wantNoAnswer(j.ID, 4)
+		f.wantNoAnswer(idOf(2), 1)
+	})
+	j.State = job.Acknowledged
+	f.put(j)
+	f.alsoReopened(func() { f.wantAnswer(j.ID, 2, first) })
+}
+
 func testManyFiles(f *folder) {
 	const n = 10000
 	j := newJob(1, n)

@@ -25,6 +25,7 @@ func Run(t *testing.T, newFolder func(t *testing.T) (open func() store.Store)) {
 		{"Empty", testEmpty},
 		{"RoundTrip", testRoundTrip},
 		{"OnlyNamedFilesAreStored", testOnlyNamedFiles},
+		{"Answers", testAnswers},
 		{"ManyFiles", testManyFiles},
 		{"LoadOrder", testLoadOrder},
 		{"LoadStopsWithYield", testLoadStops},
@@ -173,6 +174,22 @@ func (f *folder) wantNoSecret(id job.ID, name string) {
 	if _, err := f.s.Secret(f.Context(), id, name); !errors.Is(err, store.ErrNotFound) {
 		f.Errorf("Secret(%s, %s) = %v, want ErrNotFound", id, name, err)
 	}
+}
+
+func (f *folder) wantNoAnswer(id job.ID, file job.FileID) {
+	f.Helper()
+	if _, err := f.s.Answer(f.Context(), id, file); !errors.Is(err, store.ErrNotFound) {
+		f.Errorf("Answer(%s, %d) = %v, want ErrNotFound", id, file, err)
+	}
+}
+
+func (f *folder) wantAnswer(id job.ID, file job.FileID, want job.Answer) {
+	f.Helper()
+	got, err := f.s.Answer(f.Context(), id, file)
+	if err != nil {
+		f.Errorf("Answer: %v", err)
+	}
+	f.equal("Answer", got, want)
 }
 
 func (f *folder) wantSecret(id job.ID, name, want string) {
