@@ -167,6 +167,16 @@ func TestScheduleFollowsTheWallClock(t *testing.T) {
 	}
 }
 
+// A schedule must not be missed by the time that a machine slept, or that its clock was set forward by.
+func TestScheduleCountsNoPassingTime(t *testing.T) {
+	t.Parallel()
+	s := Schedule{Work: []Window{window(t, "* 09:00-17:00", 1)}}
+	next := s.next(time.Now(), func(Rates) bool { return true })
+	if text := next.String(); strings.Contains(text, "m=") {
+		t.Errorf("the next change is %s, with a reading of the monotonic clock", text)
+	}
+}
+
 // naiveRates looks at what a clock on the wall shows, in words.
 func naiveRates(s Schedule) func(time.Time) Rates {
 	type words struct{ from, to string }
