@@ -62,6 +62,7 @@ func (d *Downloader) Open(ctx context.Context, src transport.Source, offset int6
 	m := transport.Meta{
 		Offset: p.first, Size: p.size, Validator: validatorOf(resp.Header), Modified: modified(resp.Header),
 		Name: fileName(resp.Header.Get("Content-Disposition")), Digest: reprDigest(resp.Header.Values("Repr-Digest")),
+		Redirected: f.redirected(), Answer: answerOf(resp),
 	}
 	if p.first > 0 { // proven to be v, of which a part need not repeat everything
 		m.Validator = job.Validator{ETag: cmp.Or(v.ETag, m.Validator.ETag), LastModified: cmp.Or(v.LastModified, m.Validator.LastModified)}

@@ -36,6 +36,8 @@ type fetch struct {
 	source     transport.Source
 	url        *url.URL
 	origin     string
+	ranges     string          // the Range field that is sent whatever the offset; "" for none
+	at         *url.URL        // where the last answer came from
 	ctx        context.Context // bounds the body, too
 	stop       context.CancelCauseFunc
 }
@@ -75,6 +77,7 @@ func (f *fetch) get(offset int64) (*http.Response, error) {
 	seen := map[string]bool{}
 	for at := f.url; ; {
 		seen[at.String()] = true
+		f.at = at
 		resp, err := f.roundTrip(at, offset)
 		if err != nil {
 			return nil, f.classify(at, err)
@@ -95,6 +98,14 @@ func (f *fetch) get(offset int64) (*http.Response, error) {
 		}
 		at = next
 	}
+}
+
+// redirected is where the last answer came from, if that is to be reported.
+func (f *fetch) redirected() string {
+	if f.at == f.url || !f.source.Network.SecurityFlags.Has(job.ReportRedirects) {
+		return ""
+	}
+	return f.at.String()
 }
 
 func isRedirect(status int) bool {
@@ -130,7 +141,7 @@ func (f *fetch) follow(from *url.URL, resp *http.Response) (*url.URL, error) {
 func redirectError(resp *http.Response, from *url.URL, why string) *job.Error {
 	return &job.Error{
 		Context: job.ContextRemoteFile, Code: job.HTTPStatus(resp.StatusCode), Class: job.Fatal,
-		Text: fmt.Sprintf("%s redirects (%d), but %s", display(from), resp.StatusCode, why),
+		Text: fmt.Sprintf("%s redirects (%d), but %s", display(from), resp.StatusCode, why), Answer: answerOf(resp),
 	}
 }
 
@@ -148,7 +159,8 @@ func (f *fetch) roundTrip(at *url.URL, offset int64) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := f.request(at, src.Headers, offset)
+	h := &hop{source: f.source, url: at, began: time.Now()}
+	req := f.request(at, src.Headers, offset).WithContext(h.context(f.ctx))
 	resp, err := c.roundTrip(req, origin)
 	if e := httpauth.Failure(resp, err); e != nil && errors.Is(e, httpauth.ErrRefused) {
 		f.downloader.clients.refuse(c, src.Try)
@@ -185,10 +197,13 @@ func (f *fetch) request(at *url.URL, custom []job.Header, offset int64) *http.Re
 		}
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	if offset != whole {
+	switch {
+	case f.ranges != "":
+		req.Header.Set("Range", f.ranges)
+	case offset != whole:
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	return req.WithContext(f.ctx)
+	return req
 }
 
 // discard reads a small unwanted body, so that its connection can be used again, and closes it.

@@ -50,8 +50,14 @@ func statusHint(status int) string {
 	return "trying again will not help"
 }
 
-// statusError is the error for an answer that carries no file.
+// statusError is the error for an answer that carries no file. It reads the beginning of its body.
 func statusError(resp *http.Response) *job.Error {
+	e := refusalError(resp)
+	e.Answer = refusalOf(resp)
+	return e
+}
+
+func refusalError(resp *http.Response) *job.Error {
 	if e := httpauth.Failure(resp, nil); e != nil {
 		return authError(e)
 	}
