@@ -3,7 +3,9 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // ErrState is returned by [Next] for an event that the job's state does not allow
@@ -107,6 +109,43 @@ func (e *Error) final() *Error {
 		f.Class = Fatal
 	}
 	return &f
+}
+
+// The bounds of what a job keeps of an error, in bytes.
+const (
+	maxErrorText     = 1 << 10
+	maxAnswerHeaders = 8 << 10
+	maxAnswerBody    = 1 << 10
+)
+
+// bounded is a copy of e that is not too large to be kept. Its cause is not stored, but its text is.
+func (e *Error) bounded() *Error {
+	b := *e
+	b.Text = cut(e.Error(), maxErrorText)
+	if e.Answer != nil {
+		a := *e.Answer
+		size := 0
+		if i := slices.IndexFunc(a.Headers, func(h Header) bool {
+			size += len(h.Name) + len(h.Value)
+			return size > maxAnswerHeaders
+		}); i >= 0 {
+			a.Headers = a.Headers[:i]
+		}
+		a.Body = cut(a.Body, maxAnswerBody)
+		b.Answer = &a
+	}
+	return &b
+}
+
+// cut shortens a text without cutting a character in two.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 // Invalid returns the error for a request that cannot be carried out as it is:

@@ -43,14 +43,17 @@ type (
 		File FileID
 		URL  string
 	}
-	// ReplaceRemotePrefix replaces the beginning of the URLs of a download's unfinished files, where they begin like that.
+	// ReplaceRemotePrefix replaces the beginning of the URLs of a download's files, where they begin like that. A finished one is
+	// never fetched again.
 	ReplaceRemotePrefix struct{ Old, New string }
-	// SkipFile leaves an unfinished file out, and takes it in again.
+	// SkipFile leaves an unfinished file out, and takes it in again. A job without any other unfinished file is Transferred by
+	// it, or Suspended if it has no finished one either; so it is with RemoveFile.
 	SkipFile struct {
 		File FileID
 		Skip bool
 	}
-	// RetryFile fetches a file anew from its first byte, also one that is done or skipped.
+	// RetryFile fetches a file anew from its first byte, also one that is done or skipped. A Transferred job is Suspended
+	// by it.
 	RetryFile struct{ File FileID }
 	// RemoveFile takes a file out of the job and deletes what is stored of it.
 	RemoveFile struct{ File FileID }
@@ -95,8 +98,11 @@ type (
 		Modified  time.Time // Last-Modified, zero when unknown
 		Name      string    // safe name from the answer, "" for none
 		Boot      string
+		// Redirected is the URL that replaces the file's, when redirects led there and are to be reported; "" for none.
+		Redirected string
 	}
-	// FileDone says that a file is whole, synced and verified.
+	// FileDone says that a file is whole, synced and verified. Of one that was skipped meanwhile only the bytes
+	// count.
 	FileDone struct {
 		File FileID
 		Size int64

@@ -28,7 +28,7 @@ func (t *transition) known(id FileID) (File, error) {
 
 func (ev Progress) apply(t *transition) error {
 	f, err := t.known(ev.File)
-	if err != nil || f.Done {
+	if err != nil || f.Done || f.Removed {
 		return err
 	}
 	before := f.Filled.Len()
@@ -45,27 +45,27 @@ func (ev Progress) apply(t *transition) error {
 	if ev.Validator != (Validator{}) {
 		f.Validator, f.Modified = ev.Validator, ev.Modified
 	}
+	if ev.Redirected != "" && checkURL(ev.Redirected) == nil {
+		f.URL = ev.Redirected
+	}
 	t.setFile(f)
 	t.gain(f.Filled.Len() - before)
 	t.Modified = t.now
-	if t.tooMuch(f.ID) {
-		return nil
+	if !t.tooMuch(f.ID) {
+		t.rest()
 	}
-	t.rest()
 	return nil
 }
 
 // tooMuch stops a job that is larger than its owner allows.
 func (t *transition) tooMuch(id FileID) bool {
-	if t.MaxSize == 0 || max(t.Totals.Bytes, t.Totals.Filled) <= t.MaxSize || !t.Runnable() {
+	if t.MaxSize == 0 || max(t.Totals.Bytes, t.Totals.Filled) <= t.MaxSize || !t.active() {
 		return false
 	}
-	t.ErrorCount++
-	t.Error = &Error{
+	t.blame(&Error{
 		Context: ContextQueueManager, Code: MaxDownloadSizeReached, Class: NeedsAction, File: id,
-		Text: fmt.Sprintf("the files of the job have more than the %d bytes that it may download", t.MaxSize),
-	}
-	t.failed(t.Error)
+		Text: fmt.Sprintf("the files of the job have more than the %d bytes that it may download; remove or skip some, and resume it", t.MaxSize),
+	})
 	t.fail()
 	return true
 }
@@ -85,24 +85,21 @@ func (t *transition) gain(n int64) {
 
 func (ev FileDone) apply(t *transition) error {
 	f, err := t.known(ev.File)
-	if err != nil || f.Done {
+	if err != nil || f.Done || f.Removed {
 		return err
 	}
 	was := f.Filled.Len()
-	f.Done, f.Size = true, ev.Size
+	f.Size = ev.Size
 	f.Filled = f.whole()
+	f.Done = !f.Skipped // of a skipped one the bytes count, if it is taken in again
 	t.setFile(f)
 	t.gain(f.Filled.Len() - was)
 	t.Gained = max(t.Gained, headway) // a finished file is headway, however small
 	t.Modified = t.now
-	if t.NotifyFlags&(NotifyFileTransferred|NotifyDisable) == NotifyFileTransferred {
+	if f.Done && t.NotifyFlags&(NotifyFileTransferred|NotifyDisable) == NotifyFileTransferred {
 		t.emit(Notify{NoticeFileTransferred, f.ID})
 	}
-	switch {
-	case t.tooMuch(f.ID):
-	case t.Runnable() && t.allDone():
-		t.transferred()
-	default:
+	if !t.tooMuch(f.ID) {
 		t.rest()
 	}
 	return nil
@@ -121,7 +118,7 @@ func (t *transition) transferred() {
 
 func (ev Changed) apply(t *transition) error {
 	f, err := t.known(ev.File)
-	if err != nil || f.Done {
+	if err != nil || f.Done || f.Removed {
 		return err
 	}
 	t.Gained -= f.Filled.Len() // fetching the same bytes again and again is no headway
@@ -136,16 +133,12 @@ func (ev Fault) apply(t *transition) error {
 	if !t.Runnable() {
 		return t.refuse("fail")
 	}
-	t.Error = ev.Err
-	t.failed(ev.Err)
-	if countsAsError(ev.Err.Code) {
-		t.ErrorCount++
-	}
 	if ev.Err.Class != Transient || t.RetryDelay > t.NoProgressTimeout || t.Method != "" {
-		t.Error = ev.Err.final()
+		t.blame(ev.Err.final())
 		t.fail()
 		return nil
 	}
+	t.blame(ev.Err)
 	if t.FailingSince.IsZero() {
 		t.FailingSince = t.now
 	}
@@ -158,14 +151,18 @@ func (ev Fault) apply(t *transition) error {
 	t.Gained = 0
 	t.enter(TransientError)
 	t.RetryAt = t.now.Add(max(retryDelay(t.Attempts, time.Duration(t.RetryDelay), t.policy.Jitter), ev.Err.RetryAfter))
-	t.emit(StopTransfer{})
+	t.stop()
 	return nil
 }
 
-// failed remembers an error among the last ones.
-func (t *transition) failed(e *Error) {
+// blame makes e the job's error, and remembers it among the last ones.
+func (t *transition) blame(e *Error) {
+	t.Error = e.bounded()
 	recent := t.Failures[max(0, len(t.Failures)+1-MaxFailures):]
-	t.Failures = append(slices.Clone(recent), Failure{At: t.now, File: e.File, Code: e.Code, Text: e.Error()})
+	t.Failures = append(slices.Clone(recent), Failure{At: t.now, File: e.File, Code: e.Code, Text: t.Error.Text})
+	if countsAsError(e.Code) {
+		t.ErrorCount++
+	}
 }
 
 // countsAsError leaves out what BITS does not count: the job did nothing wrong.
@@ -177,7 +174,8 @@ func countsAsError(c Code) bool {
 func (t *transition) fail() {
 	t.enter(InError)
 	t.Gained, t.FailingSince = 0, time.Time{}
-	t.emit(StopTransfer{}, Notify{Kind: NoticeError})
+	t.stop()
+	t.emit(Notify{Kind: NoticeError})
 }
 
 // retryDelay is the wait before the next try after attempts transient errors without
@@ -198,13 +196,11 @@ func (ev Ran) apply(t *transition) error {
 		return t.refuse("run")
 	}
 	t.Active += ev.For
-	mayRun := t.Intent == NoIntent && (t.State == Queued || t.State == TransientError)
-	if mayRun && t.Active >= time.Duration(t.MaxDownloadTime) {
-		t.ErrorCount++
-		t.Error = &Error{
+	if t.active() && t.Active >= time.Duration(t.MaxDownloadTime) {
+		t.blame(&Error{
 			Context: ContextQueueManager, Code: MaxDownloadTimeout, Class: Fatal,
 			Text: "the job was active for longer than its maximum download time of " + t.MaxDownloadTime.String() + "; resume it to go on",
-		}
+		})
 		t.fail()
 	}
 	return nil
@@ -237,8 +233,8 @@ func (ev Unsettled) apply(t *transition) error {
 	if t.Intent == Cancelling && t.passed(t.deadline()) {
 		t.Deadline = time.Time{} // it had its effect; trying again at once would never end
 	}
-	t.Intent, t.Error = NoIntent, ev.Err
-	t.ErrorCount++
+	t.Intent = NoIntent
+	t.blame(ev.Err)
 	if t.State == Transferred {
 		t.Modified = t.now
 		t.emit(Notify{Kind: NoticeError})
@@ -274,15 +270,16 @@ func (Tick) apply(t *transition) error {
 }
 
 func (ev Blocked) apply(t *transition) error {
-	if t.Intent != NoIntent || (t.State != Queued && t.State != TransientError) {
+	if !t.active() {
 		return t.refuse("block")
 	}
-	if t.Job.Blocked() && t.Error.Code == ev.Err.Code && t.Error.Text == ev.Err.Text {
+	e := ev.Err.bounded()
+	if t.Job.Blocked() && t.Error.Code == e.Code && t.Error.Text == e.Text {
 		return nil
 	}
-	t.Error, t.FailingSince = ev.Err, time.Time{}
+	t.Error, t.FailingSince = e, time.Time{}
 	t.enter(TransientError)
-	t.emit(StopTransfer{})
+	t.stop()
 	return nil
 }
 

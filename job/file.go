@@ -54,7 +54,8 @@ type File struct {
 	Requested Ranges `json:"requested,omitempty"`
 	// Position is where fetching goes on, as set by UpdatePosition; what is missing before it comes last.
 	Position int64 `json:"position,omitzero"`
-	// Filled is what is stored and synced in the partial file. Only Changed shrinks it.
+	// Filled is what is stored and synced in the partial file. It only grows, but for Changed, RetryFile, RemoveFile,
+	// SetValidation and, in a job with a Method, Resume, which void it.
 	Filled Ranges `json:"filled,omitempty"`
 	// Boot is the machine's boot id at the last Progress: within the same boot the
 	// partial file's own length may prove more than Filled.
@@ -81,16 +82,27 @@ func (j Job) Fetchable(f File) bool {
 	return !j.OnDemand || !f.satisfied()
 }
 
-// satisfied reports whether what was requested is here, but not the whole file.
+// satisfied reports whether what was requested is here, as far as the file has it, but not the whole file: that
+// is still to be verified.
 func (f File) satisfied() bool {
-	whole := f.Size >= 0 && f.Filled.Len() == f.Size
-	return !whole && f.Filled.Union(f.Requested).Len() == f.Filled.Len()
+	if f.Size >= 0 && f.Filled.Len() == f.Size {
+		return false
+	}
+	for _, r := range f.Requested {
+		if f.Size >= 0 {
+			r.End = min(r.End, f.Size)
+		}
+		if !f.Filled.Contains(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // void is the file without what was fetched of it.
 func (f File) void() File {
 	f.Done, f.Validated = false, false
-	f.Filled, f.Size, f.Validator, f.Modified, f.Boot = nil, f.sizeOfRanges(), Validator{}, time.Time{}, ""
+	f.Filled, f.Size, f.Validator, f.Modified, f.Boot = nil, f.LocalSize(UnknownSize), Validator{}, time.Time{}, ""
 	return f
 }
 

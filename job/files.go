@@ -1,6 +1,8 @@
 package job
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,22 +25,18 @@ func (t *transition) changeFile(f File) {
 	t.setFile(f)
 	t.Modified = t.now
 	if t.Runnable() {
-		t.emit(StopTransfer{})
+		t.stop()
 	}
 }
 
 // settleFiles brings the state in line with a change of what is done: a finished job is no more, or one is finished
 // by the change.
 func (t *transition) settleFiles() {
-	switch {
-	case t.Runnable() && t.allDone():
-		t.transferred()
-	case t.Runnable():
-		t.rest()
-	case t.State == Transferred && !t.allDone():
+	if t.State == Transferred && !t.allDone() {
 		t.Finished = time.Time{}
 		t.enter(Suspended)
 	}
+	t.rest()
 }
 
 func (ev SetRemoteName) apply(t *transition) error {
@@ -98,7 +96,7 @@ func (ev SkipFile) apply(t *transition) error {
 		return err
 	case f.Skipped == ev.Skip:
 		return nil
-	case f.Done:
+	case f.Done && ev.Skip:
 		return Invalid(UnsupportedConfiguration, "file %d of job %s is whole already; remove it if you do not want it", f.ID, t.ID)
 	}
 	f.Skipped = ev.Skip
@@ -123,7 +121,8 @@ func (ev RemoveFile) apply(t *transition) error {
 	if err != nil {
 		return err
 	}
-	f.Removed = true
+	f = f.void()
+	f.Removed, f.Skipped = true, false
 	t.changeFile(f)
 	t.emit(DiscardFile{f.ID})
 	t.settleFiles()
@@ -135,6 +134,8 @@ func (ev SetValidation) apply(t *transition) error {
 	switch {
 	case err != nil:
 		return err
+	case t.Type != Download:
+		return Invalid(NotImplemented, "only what a download has fetched can be validated")
 	case !f.Done:
 		return Invalid(Pending, "file %d of job %s is not transferred yet", f.ID, t.ID)
 	case ev.Valid:
@@ -144,49 +145,69 @@ func (ev SetValidation) apply(t *transition) error {
 		return nil
 	}
 	t.setFile(f.void())
-	t.ErrorCount++
-	t.Error = &Error{
+	t.blame(&Error{
 		Context: ContextRemoteFile, Code: ValidationFailed, Class: NeedsAction, File: f.ID,
 		Text: "its owner found the file to be wrong; resume the job to fetch it again",
-	}
-	t.failed(t.Error)
+	})
 	t.Finished = time.Time{}
 	t.fail()
 	return nil
 }
 
-func (ev RequestRanges) apply(t *transition) error {
-	f, err := t.file("request ranges of a file of", ev.File)
+// fileForReads returns the file of which parts are to be read before others.
+func (t *transition) fileForReads(command string, id FileID) (File, error) {
+	f, err := t.file(command, id)
 	switch {
 	case err != nil:
-		return err
-	case t.Type != Download || len(f.Ranges) > 0 || t.Dynamic || t.Method != "":
-		return Invalid(RandomAccess, "only of the files of a download without ranges, which is neither dynamic nor has a method, can ranges be requested")
-	case len(ev.Ranges) == 0:
-		return Invalid(InvalidArg, "no ranges given")
-	case f.Size >= 0 && ev.Ranges[len(ev.Ranges)-1].End > f.Size:
-		return Invalid(InvalidRange, "range %s is outside of file %d, which has %d bytes", ev.Ranges, f.ID, f.Size)
-	case f.Done:
-		return nil
+		return File{}, err
+	case t.Type != Download:
+		return File{}, Invalid(NotImplemented, "only a download's files can be read in parts")
+	case t.Method != "":
+		return File{}, Invalid(NotSupportedWithMethod, "job %s has method %s, so its files cannot be read in parts", t.ID, t.Method)
+	case t.Dynamic || len(f.Ranges) > 0:
+		return File{}, Invalid(RandomAccess, "file %d of job %s is dynamic or has ranges of its own, so it cannot be read in parts", f.ID, t.ID)
 	}
-	f.Requested = f.Requested.Union(ev.Ranges)
-	t.changeFile(f)
+	return f, nil
+}
+
+func (ev RequestRanges) apply(t *transition) error {
+	f, err := t.fileForReads("request ranges of a file of", ev.File)
+	if err != nil {
+		return err
+	}
+	if len(ev.Ranges) == 0 {
+		return Invalid(InvalidArg, "no ranges given")
+	}
+	for _, r := range ev.Ranges {
+		if r.Start < 0 || r.Len() <= 0 || (f.Size >= 0 && r.End > f.Size) {
+			return Invalid(InvalidRange, "range %s is outside of file %d, which has %s bytes", Ranges{r}, f.ID, sizeText(f.Size))
+		}
+	}
+	if wanted := f.Requested.Union(ev.Ranges); !f.Done && !slices.Equal(wanted, f.Requested) {
+		f.Requested = wanted
+		t.changeFile(f)
+	}
 	return nil
 }
 
 func (ev UpdatePosition) apply(t *transition) error {
-	f, err := t.file("change the position in a file of", ev.File)
+	f, err := t.fileForReads("change the position in a file of", ev.File)
 	switch {
 	case err != nil:
 		return err
-	case t.Type != Download || len(f.Ranges) > 0 || t.Dynamic || t.Method != "":
-		return Invalid(RandomAccess, "only files of a download without ranges, which is neither dynamic nor has a method, have a position")
 	case ev.Offset < 0 || (f.Size >= 0 && ev.Offset > f.Size):
-		return Invalid(InvalidRange, "position %d is outside of file %d", ev.Offset, f.ID)
+		return Invalid(InvalidRange, "position %d is outside of file %d, which has %s bytes", ev.Offset, f.ID, sizeText(f.Size))
 	case f.Done || f.Position == ev.Offset:
 		return nil
 	}
 	f.Position = ev.Offset
 	t.changeFile(f)
 	return nil
+}
+
+func sizeText(size int64) string {
+	if size < 0 {
+		return "as yet unknown"
+	}
+	return strconv.FormatInt(size, 10)
 }

@@ -26,7 +26,7 @@ type Job struct {
 	// HeaderNames are the names of the custom headers; their values may be secret.
 	HeaderNames []string `json:"header_names,omitempty"`
 	// NeedsCredentials says that TakeOwnership wiped credentials, headers or a client certificate. It stays until
-	// credentials are set, or until the job is Transferred without any.
+	// any of them are set, or until the job is Transferred without.
 	NeedsCredentials bool `json:"needs_credentials,omitzero"`
 
 	State  State  `json:"state"` // never Connecting or Transferring
@@ -72,6 +72,9 @@ func New(id ID, owner string, typ Type, s Settings, now time.Time) (Job, error) 
 	s, err := s.check(typ)
 	if err != nil {
 		return Job{}, err
+	}
+	if s.Method != "" {
+		s.Priority = Foreground
 	}
 	return Job{ID: id, Owner: owner, Type: typ, Settings: s, State: Suspended, Created: now, Modified: now}, nil
 }
@@ -167,7 +170,7 @@ func (s FileSpec) file() (File, error) {
 		return File{}, Invalid(InvalidArg, "sparse is a layout for ranges, and %s has none", redact(s.URL))
 	}
 	f := File{URL: s.URL, Local: s.Local, NameFromServer: s.NameFromServer, Ranges: slices.Clone(s.Ranges), Sparse: s.Sparse}
-	f.Size = f.sizeOfRanges()
+	f.Size = f.LocalSize(UnknownSize)
 	if s.Digest != "" {
 		digest, err := ParseDigest(s.Digest)
 		if err != nil {

@@ -3,27 +3,30 @@ package job
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
-	"unicode"
 )
 
-// checkKind applies what only some types of jobs have, and what excludes each other. A custom method
-// makes a job a foreground job.
+// withoutFile are the methods that no file comes in answer to (RFC 9110 section 9.3).
+var withoutFile = []string{http.MethodHead, http.MethodConnect, http.MethodTrace}
+
+// checkKind refuses what only other types of jobs have, and what excludes each other.
 func (s Settings) checkKind(typ Type) (Settings, error) {
 	if s.Method = strings.ToUpper(s.Method); s.Method == http.MethodGet {
 		s.Method = ""
 	}
-	if s.Method != "" {
-		s.Priority = Foreground
-	}
 	downloadOnly := s.Method != "" || s.Dynamic || s.HighPerformance || s.MaxSize != 0 || s.OnDemand
 	switch {
-	case strings.ContainsFunc(s.Method, func(r rune) bool { return !unicode.IsUpper(r) && r != '-' && r != '_' }) || len(s.Method) > 32:
+	case strings.Trim(s.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" || len(s.Method) > 32:
 		return s, Invalid(InvalidArg, "method %.40q is no name of an HTTP method", s.Method)
+	case slices.Contains(withoutFile, s.Method):
+		return s, Invalid(InvalidArg, "no file comes in answer to %s", s.Method)
 	case s.MaxSize < 0:
 		return s, Invalid(MaxDownloadSizeInvalid, "max_size %d is negative; 0 means no bound", s.MaxSize)
 	case typ != Download && downloadOnly:
 		return s, Invalid(DownloadOnlyProperty, "method, dynamic, high_performance, max_size and on_demand are for downloads only")
+	case strings.ContainsRune(s.ReplyFile, 0):
+		return s, Invalid(InvalidArg, "reply_file holds a NUL byte")
 	case typ != UploadReply && s.ReplyFile != "":
 		return s, Invalid(NotImplemented, "reply_file is for upload-reply jobs only")
 	case s.Method != "" && (s.Dynamic || s.OnDemand):
@@ -52,19 +55,25 @@ func (t *transition) mayChange(to Settings) error {
 		return Invalid(NotSupportedWithMethod, "job %s has method %s, and such jobs are foreground jobs", t.ID, from.Method)
 	case t.State == Transferred && from.ACLFlags != to.ACLFlags:
 		return t.refuse("change the ACL flags of")
-	case to.Dynamic && t.hasRanges():
-		return Invalid(UnsupportedConfiguration, "job %s has files with ranges, so it cannot be dynamic", t.ID)
 	}
-	return nil
+	return t.mayReadWhole(to)
 }
 
-func (t *transition) hasRanges() bool {
+// mayReadWhole refuses settings that contradict the ranges of the job's files.
+func (t *transition) mayReadWhole(to Settings) error {
+	if !to.Dynamic && !to.OnDemand && to.Method == "" {
+		return nil
+	}
 	for f := range t.Files.All() {
-		if len(f.Ranges) > 0 {
-			return true
+		switch fixed, any := len(f.Ranges) > 0, len(f.Ranges)+len(f.Requested) > 0; {
+		case f.Removed:
+		case to.Method != "" && any:
+			return Invalid(NotSupportedWithMethod, "files of job %s have ranges, so it cannot have a method", t.ID)
+		case to.Dynamic && any, to.OnDemand && fixed:
+			return Invalid(UnsupportedConfiguration, "files of job %s have ranges, so it can be neither dynamic nor on demand", t.ID)
 		}
 	}
-	return false
+	return nil
 }
 
 // checkPins refuses what is no digest of a key.

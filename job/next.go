@@ -36,7 +36,14 @@ type transition struct {
 	effects []Effect
 }
 
-func (t *transition) emit(e ...Effect) { t.effects = append(t.effects, e...) }
+func (t *transition) emit(e Effect) { t.effects = append(t.effects, e) }
+
+// stop ends the workers; once is enough.
+func (t *transition) stop() {
+	if !slices.Contains(t.effects, Effect(StopTransfer{})) {
+		t.emit(StopTransfer{})
+	}
+}
 
 // enter changes the state.
 func (t *transition) enter(s State) {
@@ -51,8 +58,26 @@ func (t *transition) open(command string) error {
 	return nil
 }
 
+// active reports whether the job runs, or will by itself.
+func (t *transition) active() bool {
+	return t.Intent == NoIntent && (t.State == Queued || t.State == TransientError)
+}
+
 func (t *transition) allDone() bool {
 	return t.Totals.FilesDone > 0 && t.Totals.FilesDone+t.Totals.Skipped == t.Totals.Files
+}
+
+// idle reports whether no file has anything to fetch.
+func (t *transition) idle() bool {
+	if !t.OnDemand {
+		return t.Totals.FilesDone+t.Totals.Skipped == t.Totals.Files
+	}
+	for f := range t.Files.All() {
+		if t.Fetchable(f) {
+			return false
+		}
+	}
+	return true
 }
 
 func (Resume) apply(t *transition) error {
@@ -62,6 +87,8 @@ func (Resume) apply(t *transition) error {
 	switch {
 	case t.Totals.Files == 0:
 		return Invalid(Empty, "job %s has no files; add one first", t.ID)
+	case t.Totals.Files == t.Totals.Skipped:
+		return Invalid(Empty, "all files of job %s are skipped; take one in again, or add one", t.ID)
 	case t.State == Transferred && t.allDone():
 		return Invalid(Empty, "job %s has nothing left to transfer; complete it", t.ID)
 	case t.State == Queued:
@@ -78,36 +105,33 @@ func (Resume) apply(t *transition) error {
 // voidUnfinished begins anew: the answer to a method other than GET is no file that could be resumed.
 func (t *transition) voidUnfinished() {
 	for f := range t.Files.All() {
-		if !f.Done && len(f.Filled) > 0 {
+		if !f.Done && !f.Removed && (f.Boot != "" || len(f.Filled) > 0) {
 			t.setFile(f.void())
 		}
 	}
 }
 
-// queue lets the job run, unless its last file arrived while it could not, or nothing is asked for.
+// queue lets the job run, if there is something to run for.
 func (t *transition) queue() {
-	if t.allDone() {
-		t.transferred()
-		return
-	}
 	t.Finished = time.Time{}
 	t.enter(Queued)
-	t.rest()
+	if !t.tooMuch(0) {
+		t.rest()
+	}
 }
 
-// rest suspends a job on demand of which all that was asked for is here.
+// rest ends the run of a job that has nothing to fetch. Either its last file is here, or, on demand, all that was asked for; or
+// what was left has been skipped or removed.
 func (t *transition) rest() {
-	if !t.OnDemand || !t.Runnable() {
-		return
+	switch {
+	case !t.active() || !t.idle():
+	case t.allDone():
+		t.transferred()
+	default:
+		t.Error, t.FailingSince = nil, time.Time{}
+		t.enter(Suspended)
+		t.stop()
 	}
-	for f := range t.Files.All() {
-		if t.Fetchable(f) {
-			return
-		}
-	}
-	t.Error, t.FailingSince = nil, time.Time{}
-	t.enter(Suspended)
-	t.emit(StopTransfer{})
 }
 
 func (Suspend) apply(t *transition) error {
@@ -118,7 +142,7 @@ func (Suspend) apply(t *transition) error {
 		return nil
 	}
 	t.enter(Suspended)
-	t.emit(StopTransfer{})
+	t.stop()
 	return nil
 }
 
@@ -135,7 +159,8 @@ func (Cancel) apply(t *transition) error {
 
 func (t *transition) cancel() {
 	t.Intent, t.Modified = Cancelling, t.now
-	t.emit(StopTransfer{}, Discard{})
+	t.stop()
+	t.emit(Discard{})
 }
 
 func (Complete) apply(t *transition) error {
@@ -154,7 +179,8 @@ func (Complete) apply(t *transition) error {
 
 func (t *transition) complete() {
 	t.Intent, t.Modified = Completing, t.now
-	t.emit(StopTransfer{}, Publish{})
+	t.stop()
+	t.emit(Publish{})
 }
 
 func (ev AddFiles) apply(t *transition) error {
@@ -189,8 +215,8 @@ func (t *transition) mayHaveRanges(files []File) error {
 	switch {
 	case t.Type != Download:
 		return Invalid(NotImplemented, "only downloads have ranges")
-	case t.Dynamic:
-		return Invalid(UnsupportedConfiguration, "job %s is dynamic, so its files cannot have ranges", t.ID)
+	case t.Dynamic || t.OnDemand:
+		return Invalid(UnsupportedConfiguration, "job %s is dynamic or on demand, so its files cannot have ranges", t.ID)
 	case t.Method != "":
 		return Invalid(NotSupportedWithMethod, "job %s has method %s, so its files cannot have ranges", t.ID, t.Method)
 	}
@@ -237,21 +263,17 @@ func (ev Set) apply(t *transition) error {
 	if err != nil {
 		return err
 	}
-	// What checkKind makes of the priority is for the one who sets the method; later on, another one is refused.
-	s.Priority = ev.Settings.Priority
-	if s.Method != "" && s.Method != t.Method {
+	if s.Method != "" && s.Method != t.Method { // later on, another priority is refused
 		s.Priority = Foreground
 	}
 	if err := t.mayChange(s); err != nil {
 		return err
 	}
 	t.Settings, t.Modified = s, t.now
-	switch {
-	case t.State == Transferred && t.AutoComplete && t.Type == Download:
+	if t.State == Transferred && t.allDone() && t.AutoComplete && t.Type == Download {
 		t.complete()
-	case t.State == Queued:
-		t.rest()
 	}
+	t.rest()
 	return nil
 }
 
@@ -280,7 +302,7 @@ func (ev TakeOwnership) apply(t *transition) error {
 	t.NotifyCommand, t.NotifyURL = nil, ""
 	t.Modified = t.now
 	if t.Runnable() {
-		t.emit(StopTransfer{})
+		t.stop()
 	}
 	return nil
 }
@@ -290,6 +312,7 @@ func (ev SetHeaders) apply(t *transition) error {
 		return err
 	}
 	t.HeaderNames, t.Modified = slices.Clone(ev.Names), t.now
+	t.NeedsCredentials = t.NeedsCredentials && len(ev.Names) == 0
 	return nil
 }
 

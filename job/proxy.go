@@ -32,39 +32,27 @@ func ProxyFields(list string) []string {
 func ParseProxies(list string) ([]ProxyEntry, error) {
 	var out []ProxyEntry
 	for _, field := range ProxyFields(list) {
-		entry := ProxyEntry{}
-		for _, scheme := range []string{"http", "https"} {
-			if rest, ok := strings.CutPrefix(field, scheme+"="); ok {
-				entry.For, field = scheme, rest
-			}
+		scheme, server, _ := strings.Cut(field, "=")
+		if scheme != "http" && scheme != "https" {
+			scheme, server = "", field
 		}
-		if !strings.Contains(field, "://") {
-			field = "http://" + field
+		if !strings.Contains(server, "://") {
+			server = "http://" + server
 		}
-		u, err := url.Parse(field)
-		if err == nil {
-			err = checkProxyURL(u)
+		u, err := url.Parse(server)
+		if err != nil || u.Hostname() == "" || strings.Contains(u.Host, "=") || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
+			return nil, Invalid(InvalidProxyInfo, "proxy %q is not a URL of a proxy; write it like http://proxy.example:3128", redact(field))
 		}
-		if err != nil {
-			return nil, invalidProxy(err, field)
+		if err := checkProxyURL(u); err != nil {
+			return nil, err
 		}
-		entry.URL = u
-		out = append(out, entry)
+		out = append(out, ProxyEntry{For: scheme, URL: u})
 	}
 	return out, nil
 }
 
-func invalidProxy(err error, field string) error {
-	if _, known := err.(*Error); known { //nolint:errorlint // checkProxyURL wraps nothing
-		return err
-	}
-	return Invalid(InvalidProxyInfo, "proxy %q is not a URL; write it like http://proxy.example:3128", redact(field))
-}
-
 func checkProxyURL(u *url.URL) error {
 	switch {
-	case u.Hostname() == "":
-		return Invalid(InvalidProxyInfo, "proxy %q is not a URL; write it like http://proxy.example:3128", redact(u.String()))
 	case !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
 		return Invalid(InvalidProxyInfo, "%s: proxies are not supported; use http, https or socks5", u.Scheme)
 	case !validPort(u.Port()):

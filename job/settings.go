@@ -181,8 +181,8 @@ func (s Settings) check(typ Type) (Settings, error) {
 		return s, Invalid(InvalidArg, "the name holds control characters")
 	case s.Priority < Foreground || s.Priority > Low:
 		return s, Invalid(NotImplemented, "priority %d is none of foreground, high, normal, low", int(s.Priority))
-	case s.Deadline.Year() > 9999:
-		return s, Invalid(InvalidArg, "the deadline is later than the year 9999")
+	case s.Deadline.Year() < 0 || s.Deadline.Year() > 9999: // RFC 3339 has no others
+		return s, Invalid(InvalidArg, "the deadline is not in the years 0 to 9999")
 	case s.Limit < 0:
 		return s, Invalid(InvalidArg, "limit %d is negative; 0 means no limit", s.Limit)
 	case s.NotifyFlags&^allNotifyFlags != 0:

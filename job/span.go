@@ -1,5 +1,11 @@
 package job
 
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
 // ToEOF is the Length of a Span that ends where the remote file does (BG_LENGTH_TO_EOF).
 const ToEOF int64 = -1
 
@@ -9,28 +15,31 @@ type Span struct {
 	Length int64 `json:"length"` // ToEOF for all that follows
 }
 
-// checkSpans refuses what BITS does, in the order given: 100:5 then 100:0 overlap, 100:0 then 100:5 do not.
+// end is where the span ends, of which that of ToEOF is after all others.
+func (s Span) end() int64 {
+	if s.Length == ToEOF {
+		return math.MaxInt64
+	}
+	return s.Offset + s.Length
+}
+
+// checkSpans refuses what BITS does: ranges that overlap or are there twice. An empty one within another overlaps
+// it; where both begin at the same byte, only if it comes later: 100:5 and 100:0 overlap, 100:0 and 100:5 do not.
 func checkSpans(spans []Span) error {
-	for i, s := range spans {
-		if s.Offset < 0 || s.Length < ToEOF || (s.Length > 0 && s.Offset+s.Length < s.Offset) {
+	for _, s := range spans {
+		if s.Offset < 0 || s.Length < ToEOF || s.end() < s.Offset {
 			return Invalid(InvalidRange, "range %d:%d is none: write OFFSET:LENGTH, or OFFSET:eof", s.Offset, s.Length)
 		}
-		for _, earlier := range spans[:i] {
-			if earlier.overlaps(s) {
-				return Invalid(OverlappingRanges, "range %d:%d overlaps %d:%d", s.Offset, s.Length, earlier.Offset, earlier.Length)
-			}
+	}
+	sorted := slices.Clone(spans)
+	slices.SortStableFunc(sorted, func(a, b Span) int { return cmp.Compare(a.Offset, b.Offset) })
+	for i := 1; i < len(sorted); i++ {
+		a, b := sorted[i-1], sorted[i]
+		if b.Offset < a.end() || a == b {
+			return Invalid(OverlappingRanges, "range %d:%d overlaps %d:%d", b.Offset, b.Length, a.Offset, a.Length)
 		}
 	}
 	return nil
-}
-
-// overlaps reports whether o begins or ends within s, of which the first byte counts even if o is empty.
-func (s Span) overlaps(o Span) bool {
-	if o.Length == 0 {
-		return s.Length != 0 && o.Offset >= s.Offset && (s.Length == ToEOF || o.Offset < s.Offset+s.Length)
-	}
-	beginsBeforeEnd := func(a, b Span) bool { return b.Length == ToEOF || a.Offset < b.Offset+b.Length }
-	return s.Length != 0 && beginsBeforeEnd(s, o) && beginsBeforeEnd(o, s)
 }
 
 // Wanted is how many bytes of the file are to be fetched: those of its ranges, else all. UnknownSize when that
@@ -49,21 +58,25 @@ func (f File) Wanted() int64 {
 	return n
 }
 
-// sizeOfRanges is the size of the local file as far as the ranges alone tell it.
-func (f File) sizeOfRanges() int64 {
+// LocalSize is the size of the local file if the remote one has that many bytes. UnknownSize when that cannot be told
+// without the size of the remote file, and it is unknown.
+func (f File) LocalSize(remote int64) int64 {
+	if len(f.Ranges) == 0 {
+		return remote
+	}
 	var size int64
 	for _, s := range f.Ranges {
-		switch {
-		case s.Length == ToEOF:
-			return UnknownSize
-		case f.Sparse:
-			size = max(size, s.Offset+s.Length)
-		default:
+		if s.Length == ToEOF {
+			if remote < 0 {
+				return UnknownSize
+			}
+			s.Length = max(remote-s.Offset, 0)
+		}
+		if f.Sparse {
+			size = max(size, s.end())
+		} else {
 			size += s.Length
 		}
-	}
-	if len(f.Ranges) == 0 {
-		return UnknownSize
 	}
 	return size
 }
@@ -71,42 +84,51 @@ func (f File) sizeOfRanges() int64 {
 // Piece says where bytes of the remote file belong in the local one.
 type Piece struct {
 	Remote Range // End −1: to the end of the remote file
-	Local  int64 // where the first of them goes
+	Local  int64 // where the first of them goes; −1 as long as that depends on the size of the remote file
 }
 
 // Pieces are the parts that the file is made of, in the order given: one for all of it when it has no ranges. That one, and one to
-// the end of the remote file, have End −1 as long as Size is unknown.
+// the end of the remote file, have End −1 as long as Size is unknown. Empty ones are left out.
 func (f File) Pieces() []Piece {
 	if len(f.Ranges) == 0 {
 		return []Piece{{Remote: Range{0, f.Size}}}
 	}
 	var out []Piece
-	var fixed int64
-	for _, s := range f.Ranges {
-		fixed += max(s.Length, 0)
-	}
 	at := int64(0)
 	for _, s := range f.Ranges {
-		length := s.Length
-		if length == ToEOF && f.Size >= 0 {
-			length = f.Size - fixed
-			if f.Sparse {
-				length = f.Size - s.Offset
-			}
-		}
-		p := Piece{Remote: Range{s.Offset, s.Offset + length}, Local: at}
-		if length < 0 {
-			p.Remote.End = -1
+		p := Piece{Remote: Range{s.Offset, s.Offset + s.Length}, Local: at}
+		if s.Length == ToEOF {
+			p.Remote.End = f.remoteEnd(s.Offset)
 		}
 		if f.Sparse {
 			p.Local = s.Offset
 		}
-		if length != 0 {
+		if p.Remote.Len() != 0 {
 			out = append(out, p)
 		}
-		at += max(length, 0)
+		switch {
+		case p.Remote.End < 0:
+			at = -1
+		case at >= 0:
+			at += p.Remote.Len()
+		}
 	}
 	return out
+}
+
+// remoteEnd is where the remote file ends, of which a range from offset on takes the rest; −1 when that is unknown.
+func (f File) remoteEnd(offset int64) int64 {
+	switch {
+	case f.Size < 0:
+		return -1
+	case f.Sparse:
+		return max(f.Size, offset)
+	}
+	rest := f.Size
+	for _, s := range f.Ranges {
+		rest -= max(s.Length, 0)
+	}
+	return offset + max(rest, 0)
 }
 
 // whole is all that is stored of the file once it is done.
