@@ -6,10 +6,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net"
 	"net/http"
-	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -113,6 +111,10 @@ func (a *answer) file() {
 		h.Set("Content-Type", "application/octet-stream")
 	}
 	size := sc.content.Size()
+	if !sc.noRange && strings.Contains(a.rec.Range, ",") {
+		a.ranges()
+		return
+	}
 	part, partial := parseRange(a.rec.Range, size)
 	if sc.noRange || !partial {
 		a.send(http.StatusOK, io.NewSectionReader(sc.content, 0, size))
@@ -120,24 +122,27 @@ func (a *answer) file() {
 	}
 	part.first += sc.rangeShift
 	if part.first < 0 || part.first >= size || part.first > part.last {
-		h.Set("Content-Range", fmt.Sprintf("bytes */%d", size+sc.rangeTotal))
-		h.Del("Last-Modified")
-		h.Del("ETag")
-		h.Set("Content-Length", "0")
-		a.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		a.unsatisfiable()
 		return
 	}
 	if sc.pieces > 0 {
 		part.last = min(part.last, part.first+sc.pieces-1)
 	}
-	section := io.NewSectionReader(sc.content, part.first, part.last-part.first+1)
-	contentRange := fmt.Sprintf("bytes %d-%d/%d", part.first, part.last, size+sc.rangeTotal)
 	if sc.multipart {
-		a.sendMultipart(section, contentRange)
+		a.send(http.StatusPartialContent, a.multipart([]byteRange{part}))
 		return
 	}
-	h.Set("Content-Range", contentRange)
-	a.send(http.StatusPartialContent, section)
+	a.part(part)
+}
+
+// unsatisfiable answers a request for ranges that the file does not have.
+func (a *answer) unsatisfiable() {
+	h := a.Header()
+	h.Set("Content-Range", fmt.Sprintf("bytes */%d", a.script.content.Size()+a.script.rangeTotal))
+	h.Del("Last-Modified")
+	h.Del("ETag")
+	h.Set("Content-Length", "0")
+	a.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 }
 
 type byteRange struct{ first, last int64 }
@@ -157,17 +162,6 @@ func parseRange(field string, size int64) (byteRange, bool) {
 		}
 	}
 	return byteRange{first, max(last, first)}, true
-}
-
-func (a *answer) sendMultipart(section *io.SectionReader, contentRange string) {
-	mw := multipart.NewWriter(a)
-	a.Header().Set("Content-Type", "multipart/byteranges; boundary="+mw.Boundary())
-	a.WriteHeader(http.StatusPartialContent)
-	part, err := mw.CreatePart(textproto.MIMEHeader{"Content-Range": {contentRange}})
-	if err == nil {
-		_, _ = io.Copy(part, section)
-		_ = mw.Close()
-	}
 }
 
 // send sends header and body.

@@ -25,6 +25,9 @@ type script struct {
 	rangeTotal int64 // added to the total in Content-Range
 	pieces     int64 // longest part of a 206, 0 for any
 
+	manner       manner // with requests for several ranges
+	refuseRanges int    // the status that refuses them, 0 for none
+
 	chunked  bool
 	noLength bool
 	lie      int64
@@ -104,7 +107,32 @@ func WrongTotal(by int64) Option { return func(s *script) { s.rangeTotal = by } 
 // Pieces answers range requests with at most n bytes, as RFC 9110 section 14.2 allows.
 func Pieces(n int64) Option { return func(s *script) { s.pieces = n } }
 
-// Multipart answers range requests as multipart/byteranges.
+// OneRange answers requests for several ranges with 200 and the whole file.
+func OneRange() Option { return func(s *script) { s.manner = asAWhole } }
+
+// RefuseRanges answers requests for several ranges with that status.
+func RefuseRanges(status int) Option { return func(s *script) { s.refuseRanges = status } }
+
+// MergeRanges answers requests for several ranges with one part that reaches from the first byte to the last.
+func MergeRanges() Option { return func(s *script) { s.manner = merged } }
+
+// ReverseRanges sends several ranges in the other order.
+func ReverseRanges() Option { return func(s *script) { s.manner = reversed } }
+
+// FirstRange sends only the first of several ranges.
+func FirstRange() Option { return func(s *script) { s.manner = onlyFirst } }
+
+// SloppyMultipart sends several ranges with all that RFC 2046 allows around and within the parts' headers, and with LF
+// for CRLF.
+func SloppyMultipart() Option { return func(s *script) { s.manner = sloppy } }
+
+// EndlessParts sends the first of several ranges again and again.
+func EndlessParts() Option { return func(s *script) { s.manner = endless } }
+
+// MislabeledParts sends several ranges, each with a byte more than its Content-Range tells.
+func MislabeledParts() Option { return func(s *script) { s.manner = mislabeled } }
+
+// Multipart answers requests for one range as multipart/byteranges.
 func Multipart() Option { return func(s *script) { s.multipart = true } }
 
 // Chunked sends the body in chunks, without a length.
