@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -26,7 +27,9 @@ type costKey struct {
 
 // blocks reads facts, limits and schedule once, for all jobs.
 func (d *Decision) blocks() blocks {
-	b := blocks{cost: max(d.facts.Cost, job.CostUnrestricted), costs: d.limits.Costs, byCost: map[costKey]Block{}}
+	b := blocks{
+		cost: cmp.Or(d.limits.Cost, d.facts.Cost, job.CostUnrestricted), costs: d.limits.Costs, byCost: map[costKey]Block{},
+	}
 	switch {
 	case d.facts.Asleep:
 		b.all = &Block{job.StandbyMode, "waits until the machine wakes up"}
@@ -90,14 +93,14 @@ func costWords(c job.Cost) string {
 	switch c {
 	case job.CostUnrestricted:
 		return "is unmetered"
-	case job.CostCapped, job.CostBelowCap:
+	case job.CostCapped, job.CostUsageBased:
+		return "is metered"
+	case job.CostBelowCap:
 		return "has a data cap"
 	case job.CostNearCap:
 		return "is near its data cap"
 	case job.CostOverCapCharged, job.CostOverCapThrottled:
 		return "is over its data cap"
-	case job.CostUsageBased:
-		return "is metered"
 	case job.CostRoaming:
 		return "is roaming"
 	default:

@@ -55,8 +55,13 @@ func TestBlocked(t *testing.T) {
 		},
 		{
 			name: "the administrator's policy", job: low, facts: Facts{Cost: job.CostCapped}, limits: costs(job.Low, job.PolicyUnrestricted),
-			want: Block{job.BlockedByCost, "waits until the network is unmetered: this one has a data cap, which the low-priority jobs' transfer policy unrestricted excludes"},
+			want: Block{job.BlockedByCost, "waits until the network is unmetered: this one is metered, which the low-priority jobs' transfer policy unrestricted excludes"},
 		},
+		{
+			name: "the administrator knows better", job: on(job.Normal, job.PolicyUnrestricted), limits: Limits{Cost: job.CostCapped},
+			want: Block{job.BlockedByCost, "waits until the network is unmetered: this one is metered, which the job's transfer policy unrestricted excludes"},
+		},
+		{name: "the administrator knows that it costs nothing", job: on(job.Normal, job.PolicyUnrestricted), facts: Facts{Cost: job.CostCapped}, limits: Limits{Cost: job.CostUnrestricted}},
 		{name: "the administrator's policy for others", job: low, facts: Facts{Cost: job.CostCapped}, limits: costs(job.Normal, job.PolicyUnrestricted)},
 		{name: "never overrides the job's", job: on(job.Low, job.PolicyAlways), facts: Facts{Cost: job.CostCapped}, limits: costs(job.Low, job.PolicyUnrestricted)},
 		{

@@ -69,6 +69,8 @@ type Power struct {
 type Limits struct {
 	Background int           // background jobs that run at once; 0 is 1, as in BITS
 	Slice      time.Duration // length of a turn; 0 is DefaultSlice
+	// Cost is what the network costs whatever the facts say; 0 goes by the facts.
+	Cost job.Cost
 	// Costs are the network costs that jobs without a policy of their own may run at, by priority; 0 is
 	// job.PolicyAlways.
 	Costs [4]job.TransferPolicy
