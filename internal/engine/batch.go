@@ -21,6 +21,9 @@ type batch struct {
 	replies []func(failed error)
 }
 
+// empty reports whether there is nothing to store.
+func (b batch) empty() bool { return len(b.changed)+len(b.secrets)+len(b.forget) == 0 }
+
 type due struct {
 	entry  *entry
 	effect job.Effect
@@ -33,15 +36,18 @@ func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
 	if err != nil {
 		return err
 	}
-	if en.job.Runnable() != j.Runnable() || (j.Runnable() && (en.job.Priority != j.Priority || en.job.Totals.Files != j.Totals.Files)) {
-		s.plan.dirty = true
-	}
+	s.plan.dirty = s.plan.dirty || plannedAnew(en.job, j)
 	if j.Runnable() && !en.job.Runnable() {
 		en.lastRan = now // behind those that wait already
 	}
 	en.job = j
-	s.ready.put(en, j.Runnable())
-	if _, booted := ev.(job.Boot); !booted {
+	s.line(en)
+	switch ev := ev.(type) {
+	case job.Boot: // changes nothing
+	case job.Fault:
+		s.touch(en, files...)
+		s.answered(en, ev.Err.File, ev.Err.Answer)
+	default:
 		s.touch(en, files...)
 	}
 	for _, effect := range effects {
@@ -55,6 +61,15 @@ func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
 		}
 	}
 	return nil
+}
+
+// plannedAnew reports whether the schedule depends on what changed of a job.
+func plannedAnew(from, to job.Job) bool {
+	if from.Runnable() != to.Runnable() {
+		return true
+	}
+	inLine := to.Runnable() || to.Blocked()
+	return inLine && (from.Priority != to.Priority || from.TransferPolicy != to.TransferPolicy || from.Totals.Files != to.Totals.Files)
 }
 
 // touch marks a job, and some of its files, to be stored with the next commit.
@@ -101,7 +116,7 @@ func (s *session) commit() error {
 	b := s.batch
 	s.batch = batch{}
 	var err error
-	if len(b.changed)+len(b.secrets)+len(b.forget) > 0 {
+	if !b.empty() {
 		s.rest.Reset(restAfter)
 		_, err = s.cfg.Store.Commit(context.WithoutCancel(s.ctx), b.record())
 	}

@@ -50,6 +50,9 @@ func (e *Engine) Create(ctx context.Context, actor Actor, spec job.Spec) (job.Sn
 		return job.Snapshot{}, err
 	}
 	return ask(ctx, e, func(s *session) (job.Snapshot, error) {
+		if err := s.allowed(actor, j, spec.Files, false); err != nil {
+			return job.Snapshot{}, err
+		}
 		j.Seq = s.lastSeq + 1
 		en := s.enter(j)
 		s.touch(en, fileIDs(1, len(spec.Files))...)
@@ -186,6 +189,9 @@ func (e *Engine) AddFiles(ctx context.Context, id job.ID, actor Actor, files []j
 	}
 	command := job.AddFiles{Files: files}
 	return e.change(ctx, id, command, func(s *session, en *entry) error {
+		if err := s.allowed(actor, en.job, files, true); err != nil {
+			return err
+		}
 		return s.next(en, command, fileIDs(en.job.Files.Len()+1, len(files))...)
 	})
 }

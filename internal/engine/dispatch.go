@@ -104,7 +104,7 @@ func (s *session) dispatch() {
 // schedule asks sched and applies its answer.
 func (s *session) schedule() {
 	now := time.Now()
-	s.plan.Decision = sched.Plan(now, s.candidates(), s.facts(now), s.cfg.Limits.Sched)
+	s.plan.Decision = sched.Plan(now, s.candidates(), s.facts(now), s.limits.Sched)
 	s.plan.dirty, s.plan.free = false, true
 	s.plan.starts = s.plan.starts[:0]
 	chosen := make(set, len(s.plan.Run))
@@ -124,20 +124,23 @@ func (s *session) schedule() {
 		}
 	}
 	s.plan.chosen = chosen
+	s.followPlan()
 }
 
-// candidates are the jobs that wait for nothing but a slot.
+// candidates are the jobs that wait for nothing but a slot, and those that were blocked.
 func (s *session) candidates() []sched.Candidate {
-	out := make([]sched.Candidate, 0, len(s.ready))
-	for en := range s.ready {
-		out = append(out, s.candidate(en))
+	out := make([]sched.Candidate, 0, len(s.ready)+len(s.blocked))
+	for _, of := range []set{s.ready, s.blocked} {
+		for en := range of {
+			out = append(out, s.candidate(en))
+		}
 	}
 	return out
 }
 
 func (s *session) candidate(en *entry) sched.Candidate {
 	c := sched.Candidate{
-		ID: en.job.ID, Seq: en.job.Seq, Priority: en.job.Priority,
+		ID: en.job.ID, Seq: en.job.Seq, Priority: en.job.Priority, Policy: en.job.TransferPolicy,
 		Running: en.planned, Since: en.since, LastRan: en.lastRan,
 	}
 	// What already runs is not stopped because its host is closed to others. As long as none is closed, no
@@ -164,7 +167,9 @@ func (s *session) facts(now time.Time) sched.Facts {
 			delete(s.plan.closed, host)
 		}
 	}
-	return sched.Facts{HostClosed: s.plan.closed}
+	facts := s.known
+	facts.HostClosed = s.plan.closed
+	return facts
 }
 
 // startFiles gives free slots to the planned jobs in their order.
@@ -196,7 +201,7 @@ func (s *session) startFilesOf(en *entry, now time.Time) bool {
 			s.plan.lookAgain(until)
 			return false
 		}
-		if en.connected >= s.cfg.Limits.PerJob || s.plan.hosts[host] >= s.cfg.Limits.PerHost {
+		if en.connected >= s.limits.PerJob || s.plan.hosts[host] >= s.limits.PerHost {
 			return false
 		}
 		s.start(en, f, host)

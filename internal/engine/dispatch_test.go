@@ -144,8 +144,8 @@ func TestLongLineCostsLittle(t *testing.T) {
 
 // TestFullHostCostsLittle: whenever a connection is free, all jobs that wait for one are looked at.
 func TestFullHostCostsLittle(t *testing.T) {
-	s := &session{Engine: New(Config{}), plan: newPlan()}
-	s.plan.hosts["host:80"] = s.cfg.Limits.PerHost
+	s := &session{Engine: New(Config{}), plan: newPlan(), limits: Limits{}.withDefaults()}
+	s.plan.hosts["host:80"] = s.limits.PerHost
 	for n := range 1000 {
 		files := job.Files{}.Append(job.File{URL: fmt.Sprint("http://host/", n)})
 		s.plan.starts = append(s.plan.starts, &entry{job: job.Job{Files: files}, planned: true, cursor: 1})
@@ -160,7 +160,7 @@ func TestFullHostCostsLittle(t *testing.T) {
 
 // TestPreemptedJobSaysWhy: a job that has to make room waits from then on, however long its worker takes to stop.
 func TestPreemptedJobSaysWhy(t *testing.T) {
-	s := &session{Engine: New(Config{}), plan: newPlan()}
+	s := &session{Engine: New(Config{}), plan: newPlan(), limits: Limits{}.withDefaults()}
 	en := &entry{job: job.Job{ID: "low", Settings: job.Settings{Priority: job.Low}}, runs: map[job.FileID]*run{1: {stopping: true}}, pace: s.global.Child(0)}
 	s.plan.Decision = sched.Plan(time.Now(), []sched.Candidate{{ID: "high", Priority: job.High}, s.candidate(en)}, sched.Facts{}, sched.Limits{})
 	s.plan.dirty = false

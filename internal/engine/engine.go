@@ -5,8 +5,9 @@
 // and control goroutine share only messages and a live counter.
 //
 // Files: mailbox.go is how everybody reaches the control goroutine, session.go its loop,
-// batch.go the fold and the commit, dispatch.go who runs next, worker.go and finish.go the bytes, settle.go
-// the final commands; commands.go, credentials.go, queries.go and watch.go what callers see.
+// batch.go the fold and the commit, dispatch.go who runs next, outside.go what decides that beside the jobs, worker.go and
+// finish.go the bytes, settle.go the final commands; commands.go, files.go, credentials.go, headers.go, queries.go and
+// watch.go what callers see.
 package engine
 
 import (
@@ -17,7 +18,6 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/pace"
-	"github.com/ebb-transfer/ebb/internal/sched"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/transport"
@@ -47,15 +47,7 @@ type Config struct {
 	Notified func()
 	Log      *slog.Logger
 	BootID   string // this boot of the machine, "" when unknown
-	Limits   Limits
-}
-
-// Limits bound what runs at once.
-type Limits struct {
-	Sched   sched.Limits
-	PerHost int   // connections to one host; 0 is 8
-	PerJob  int   // files of one job at once; 0 is 8
-	Rate    int64 // bytes per second over all jobs; 0 is unlimited
+	Limits   Limits // until SetLimits changes them
 }
 
 // Sealer keeps secrets at rest, bound to their job and name.
@@ -73,6 +65,7 @@ type Engine struct {
 	rev     atomic.Uint64
 	global  *pace.Node
 	classes map[job.Priority]*pace.Node
+	outside outside
 	watch   watchers
 	events  signal
 	// doubtful are the jobs that lived when a commit failed. Of the goroutine in Run.
@@ -81,18 +74,13 @@ type Engine struct {
 
 // New returns an engine that does nothing until Run.
 func New(cfg Config) *Engine {
-	if cfg.Limits.PerHost == 0 {
-		cfg.Limits.PerHost = 8
-	}
-	if cfg.Limits.PerJob == 0 {
-		cfg.Limits.PerJob = 8
-	}
 	e := &Engine{
 		cfg:     cfg,
 		mail:    make(chan letter, mailboxLen),
 		stopped: make(chan struct{}),
 		global:  pace.New(cfg.Limits.Rate),
 		classes: map[job.Priority]*pace.Node{},
+		outside: outside{news: make(chan struct{}, 1), limits: cfg.Limits.withDefaults()},
 	}
 	for _, p := range job.Priorities() {
 		e.classes[p] = e.global.Child(0)
@@ -132,9 +120,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 }
-
-// SetRate changes the limit over all jobs, in bytes per second; 0 is unlimited.
-func (e *Engine) SetRate(rate int64) { e.global.SetRate(rate) }
 
 // Rate is the current speed over all jobs in bytes per second.
 func (e *Engine) Rate() int64 { return e.global.Rate() }

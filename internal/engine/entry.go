@@ -52,9 +52,15 @@ func (s *session) enter(j job.Job) *entry {
 	s.jobs[j.ID] = en
 	s.order = append(s.order, en)
 	s.lastSeq = max(s.lastSeq, j.Seq)
-	s.ready.put(en, j.Runnable())
+	s.line(en)
 	s.plan.dirty = s.plan.dirty || j.Runnable()
 	return en
+}
+
+// line keeps the sets of those that the schedule decides about.
+func (s *session) line(en *entry) {
+	s.ready.put(en, en.job.Runnable())
+	s.blocked.put(en, en.job.Blocked())
 }
 
 // leave drops a job that is final. Watchers may still see it among the recent ones.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ebb-transfer/ebb/internal/sched"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -20,11 +21,14 @@ type session struct {
 	jobs    map[job.ID]*entry
 	order   []*entry // by Seq; entries that left are dropped from time to time
 	ready   set      // entries whose job is runnable
+	blocked set      // entries whose job is blocked
 	busy    set      // entries with runs
 	lastSeq uint64
 	recent  []*entry // final jobs that watchers may have missed, oldest first
 	// discards wait for the last words of the files' workers.
 	discards []discard
+	known    sched.Facts
+	limits   Limits
 	batch    batch
 	wakes    wakeQueue
 	plan     plan
@@ -43,7 +47,7 @@ type session struct {
 func (e *Engine) session(ctx context.Context) error {
 	workers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &session{
-		Engine: e, jobs: map[job.ID]*entry{}, ready: set{}, busy: set{}, plan: newPlan(), ctx: workers,
+		Engine: e, jobs: map[job.ID]*entry{}, ready: set{}, blocked: set{}, busy: set{}, plan: newPlan(), ctx: workers,
 		dead: make(chan struct{}), finishing: make(chan finished, finishBatch), settling: make(chan struct{}, 4),
 		rest: time.NewTimer(restAfter),
 	}
@@ -55,6 +59,7 @@ func (e *Engine) session(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
+	s.hearNews()
 	s.goroutine.Go(s.finish)
 	err := s.commit()
 	if err == nil {
@@ -131,11 +136,19 @@ const restAfter = 5 * time.Second
 func (s *session) loop(ctx context.Context) error {
 	for {
 		s.dispatch()
+		if !s.batch.empty() {
+			if err := s.commit(); err != nil {
+				return err
+			}
+			continue // who is blocked has changed the plan
+		}
 		select {
 		case l := <-s.mail:
 			s.read(l)
 		case <-s.wakes.timer():
 			s.tick()
+		case <-s.outside.news:
+			s.hearNews()
 		case <-s.plan.timer():
 			s.plan.dirty = true
 		case <-s.pulse.timer():

@@ -129,6 +129,8 @@ func (s *session) waitsFor(en *entry, state job.State) string {
 		return "it could not be completed: " + j.Error.Error()
 	case j.State == job.Transferred:
 		return "all its files are here; complete it to give them their names"
+	case j.Blocked():
+		return j.Error.Error()
 	case j.State == job.TransientError:
 		return fmt.Sprintf("it is tried again at %s: %s", j.RetryAt.Local().Format(time.TimeOnly), j.Error.Error())
 	case j.State == job.InError && s.cfg.ForbidCleartext && j.Network.AllowCleartext:
@@ -151,8 +153,8 @@ func (s *session) waitsForSlot(en *entry) string {
 	if until, closed := s.plan.closed[host]; closed {
 		return fmt.Sprintf("%s asked to be left alone until %s", host, until.Local().Format(time.TimeOnly))
 	}
-	if s.plan.hosts[host] >= s.cfg.Limits.PerHost {
-		return fmt.Sprintf("it waits for a connection to %s: all %d are in use", strings.TrimSuffix(host, ":443"), s.cfg.Limits.PerHost)
+	if s.plan.hosts[host] >= s.limits.PerHost {
+		return fmt.Sprintf("it waits for a connection to %s: all %d are in use", strings.TrimSuffix(host, ":443"), s.limits.PerHost)
 	}
 	return "it is about to start"
 }

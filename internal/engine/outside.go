@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/ebb-transfer/ebb/internal/sched"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// Limits bound what runs at once, and what users may have. In the numbers of jobs, files and ranges 0 is no bound;
+// administrators are exempt from those, as in BITS.
+type Limits struct {
+	Sched   sched.Limits
+	PerHost int   // connections to one host; 0 is 8
+	PerJob  int   // files of one job at once; 0 is 8
+	Rate    int64 // bytes per second over all jobs; 0 is unlimited
+
+	JobsPerMachine int // jobs that are not final
+	JobsPerUser    int
+	FilesPerJob    int
+	RangesPerFile  int
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.PerHost == 0 {
+		l.PerHost = 8
+	}
+	if l.PerJob == 0 {
+		l.PerJob = 8
+	}
+	return l
+}
+
+// outside is what the engine was told of what is outside, for the control goroutine to pick up.
+type outside struct {
+	news chan struct{} // has a token when there is something new
+
+	mu        sync.Mutex // guards all below
+	facts     sched.Facts
+	limits    Limits
+	networkUp bool
+}
+
+func (o *outside) tell(f func()) {
+	o.mu.Lock()
+	f()
+	o.mu.Unlock()
+	select {
+	case o.news <- struct{}{}:
+	default:
+	}
+}
+
+// SetFacts tells what the network and the machine are like. HostClosed is the engine's own business. It may be called before
+// Run, and never waits; what it changes happens soon.
+func (e *Engine) SetFacts(f sched.Facts) { e.outside.tell(func() { e.outside.facts = f }) }
+
+// SetLimits changes the limits, as SetFacts does the facts. What runs already beyond them goes on.
+func (e *Engine) SetLimits(l Limits) {
+	l = l.withDefaults()
+	e.global.SetRate(l.Rate)
+	e.outside.tell(func() { e.outside.limits = l })
+}
+
+// NetworkUp says that there is a network again, or another one: every job that failed for a while is tried again now,
+// whatever its error was, as in BITS.
+func (e *Engine) NetworkUp() { e.outside.tell(func() { e.outside.networkUp = true }) }
+
+// Facts are those that SetFacts told last.
+func (e *Engine) Facts() sched.Facts {
+	e.outside.mu.Lock()
+	defer e.outside.mu.Unlock()
+	return e.outside.facts
+}
+
+// hearNews picks up what was told.
+func (s *session) hearNews() {
+	s.outside.mu.Lock()
+	up := s.outside.networkUp
+	s.known, s.limits, s.outside.networkUp = s.outside.facts, s.outside.limits, false
+	s.outside.mu.Unlock()
+	s.plan.dirty = true
+	if !up {
+		return
+	}
+	for _, en := range s.jobs {
+		if en.job.State == job.TransientError && !en.job.Blocked() { // what blocked a job is the plan's to tell
+			_ = s.next(en, job.NetworkUp{})
+		}
+	}
+}
+
+// followPlan blocks the jobs that may not run, and lets those go that may again.
+func (s *session) followPlan() {
+	for _, of := range []set{s.ready, s.blocked} {
+		for en := range of {
+			why, blocked := s.plan.Blocked[en.job.ID]
+			switch {
+			case blocked && !(en.job.Blocked() && en.job.Error.Code == why.Code && en.job.Error.Text == why.Text):
+				_ = s.next(en, job.Blocked{Err: &job.Error{
+					Context: job.ContextQueueManager, Code: why.Code, Class: job.Transient, Text: why.Text,
+				}})
+			case !blocked && en.job.Blocked():
+				_ = s.next(en, job.Unblocked{})
+			}
+		}
+	}
+	for p, rate := range s.plan.Rates {
+		if class := s.classes[job.Priority(p)]; class.Limit() != rate {
+			class.SetRate(rate)
+		}
+	}
+}
+
+// allowed refuses an actor who is no administrator more files for a job than the limits allow; made says that the job is
+// there already.
+func (s *session) allowed(actor Actor, j job.Job, files []job.FileSpec, made bool) error {
+	l := s.limits
+	if actor.Admin {
+		return nil
+	}
+	if n := j.Totals.Files + len(files); l.FilesPerJob > 0 && n > l.FilesPerJob {
+		return job.Invalid(job.TooManyFilesInJob, "a job of %d files is more than the %d that the administrator allows", n, l.FilesPerJob)
+	}
+	for _, f := range files {
+		if l.RangesPerFile > 0 && len(f.Ranges) > l.RangesPerFile {
+			return job.Invalid(job.TooManyRangesInFile, "%d ranges of a file are more than the %d that the administrator allows", len(f.Ranges), l.RangesPerFile)
+		}
+	}
+	if made {
+		return nil
+	}
+	if l.JobsPerMachine > 0 && len(s.jobs) >= l.JobsPerMachine {
+		return job.Invalid(job.TooManyJobsPerMachine, "there are %d jobs, and the administrator allows no more; complete or cancel some", len(s.jobs))
+	}
+	if l.JobsPerUser > 0 && s.jobsOf(actor.ID) >= l.JobsPerUser {
+		return job.Invalid(job.TooManyJobsPerUser, "you have the %d jobs that the administrator allows; complete or cancel some", l.JobsPerUser)
+	}
+	return nil
+}
+
+func (s *session) jobsOf(owner string) int {
+	n := 0
+	for _, en := range s.jobs {
+		if en.job.Owner == owner {
+			n++
+		}
+	}
+	return n
+}
