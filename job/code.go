@@ -2,6 +2,9 @@ package job
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,8 +12,9 @@ import (
 // Code is a result code with the value BITS gives it (an HRESULT).
 type Code uint32
 
-// Codes of BITS (BG_E_*, BG_S_*), of Windows itself (E_*, WinHTTP) where BITS reports
-// those. HTTP status codes are 0x80190000 + status, see [HTTPStatus].
+// The codes that ebb uses, of BITS (BG_E_*, BG_S_*) and of Windows itself (E_*, WinHTTP) where BITS reports
+// those. [Codes] are all of them, and docs/errors.md says what each means. HTTP status codes are 0x80190000 + status,
+// see [HTTPStatus].
 const (
 	OK Code = 0
 
@@ -81,6 +85,7 @@ const (
 	Pending        Code = 0x8000000A // E_PENDING
 	Unexpected     Code = 0x8000FFFF // E_UNEXPECTED
 	Timeout        Code = 0x800705B4 // ERROR_TIMEOUT
+	NotLoggedOn    Code = 0x800704DD // ERROR_NOT_LOGGED_ON
 	PathNotFound   Code = 0x80070003 // ERROR_PATH_NOT_FOUND
 	WriteProtect   Code = 0x80070013 // ERROR_WRITE_PROTECT
 	FileExists     Code = 0x80070050 // ERROR_FILE_EXISTS
@@ -98,46 +103,6 @@ const (
 	BadServerReply   Code = 0x80072F78 // WinHTTP: malformed reply
 	ClientCertNeeded Code = 0x80072F0C // WinHTTP: the server asks for a client certificate
 )
-
-var codeNames = map[Code]string{
-	OK: "S_OK", PartialComplete: "BG_S_PARTIAL_COMPLETE", UnableToDeleteFiles: "BG_S_UNABLE_TO_DELETE_FILES",
-	NotFound: "BG_E_NOT_FOUND", InvalidState: "BG_E_INVALID_STATE", Empty: "BG_E_EMPTY",
-	FileNotAvailable: "BG_E_FILE_NOT_AVAILABLE", DestinationLocked: "BG_E_DESTINATION_LOCKED",
-	VolumeChanged: "BG_E_VOLUME_CHANGED", ErrorInfoUnavailable: "BG_E_ERROR_INFORMATION_UNAVAILABLE",
-	NetworkDisconnected: "BG_E_NETWORK_DISCONNECTED", MissingFileSize: "BG_E_MISSING_FILE_SIZE",
-	InsufficientHTTPSupport: "BG_E_INSUFFICIENT_HTTP_SUPPORT", InsufficientRangeSupport: "BG_E_INSUFFICIENT_RANGE_SUPPORT",
-	InvalidServerResponse: "BG_E_INVALID_SERVER_RESPONSE", TooManyFiles: "BG_E_TOO_MANY_FILES",
-	LocalFileChanged: "BG_E_LOCAL_FILE_CHANGED", TooLarge: "BG_E_TOO_LARGE", StringTooLong: "BG_E_STRING_TOO_LONG",
-	NoProgress: "BG_E_NO_PROGRESS", UsernameTooLarge: "BG_E_USERNAME_TOO_LARGE", PasswordTooLarge: "BG_E_PASSWORD_TOO_LARGE",
-	InvalidAuthTarget: "BG_E_INVALID_AUTH_TARGET", InvalidAuthScheme: "BG_E_INVALID_AUTH_SCHEME",
-	FileNotFound: "BG_E_FILE_NOT_FOUND", InvalidRange: "BG_E_INVALID_RANGE", ConnectFailure: "BG_E_CONNECT_FAILURE",
-	ConnectionClosed: "BG_E_CONNECTION_CLOSED", BlockedByPolicy: "BG_E_BLOCKED_BY_POLICY",
-	InvalidProxyInfo: "BG_E_INVALID_PROXY_INFO", InvalidCredentials: "BG_E_INVALID_CREDENTIALS",
-	InvalidHashAlgorithm: "BG_E_INVALID_HASH_ALGORITHM", ValidationFailed: "BG_E_VALIDATION_FAILED",
-	MaxDownloadTimeout: "BG_E_MAXDOWNLOAD_TIMEOUT", ReadOnlyAfterAddFile: "BG_E_READ_ONLY_PROPERTY_AFTER_ADDFILE",
-	ReadOnlyAfterResume: "BG_E_READ_ONLY_PROPERTY_AFTER_RESUME", ReadOnlyWhenActive: "BG_E_READ_ONLY_WHEN_JOB_ACTIVE",
-	RemoteFileChanged: "BG_E_REMOTE_FILE_CHANGED", UnsupportedConfiguration: "BG_E_UNSUPPORTED_JOB_CONFIGURATION",
-	ProxyListTooLarge: "BG_E_PROXY_LIST_TOO_LARGE", ProxyBypassListTooLarge: "BG_E_PROXY_BYPASS_LIST_TOO_LARGE",
-	UnknownProperty: "BG_E_UNKNOWN_PROPERTY_ID", ReadOnlyProperty: "BG_E_READ_ONLY_PROPERTY",
-	BlockedByCost: "BG_E_BLOCKED_BY_COST_TRANSFER_POLICY", DownloadOnlyProperty: "BG_E_PROPERTY_SUPPORTED_FOR_DOWNLOAD_JOBS_ONLY",
-	MaxDownloadSizeInvalid: "BG_E_MAX_DOWNLOAD_SIZE_INVALID_VALUE", MaxDownloadSizeReached: "BG_E_MAX_DOWNLOAD_SIZE_LIMIT_REACHED",
-	StandbyMode: "BG_E_STANDBY_MODE", StoredCredentials: "BG_E_USE_STORED_CREDENTIALS_NOT_SUPPORTED",
-	BlockedByBattery: "BG_E_BLOCKED_BY_BATTERY_POLICY", BlockedByBatterySaver: "BG_E_BLOCKED_BY_BATTERY_SAVER",
-	RandomAccess: "BG_E_RANDOM_ACCESS_NOT_SUPPORTED", NotSupportedWithMethod: "BG_E_NOT_SUPPORTED_WITH_CUSTOM_HTTP_METHOD",
-	CertificateHookNeeded: "BG_E_SERVER_CERT_VALIDATION_INTERFACE_REQUIRED", Pending: "E_PENDING",
-	TooManyJobsPerUser: "BG_E_TOO_MANY_JOBS_PER_USER", TooManyJobsPerMachine: "BG_E_TOO_MANY_JOBS_PER_MACHINE",
-	TooManyFilesInJob: "BG_E_TOO_MANY_FILES_IN_JOB", TooManyRangesInFile: "BG_E_TOO_MANY_RANGES_IN_FILE",
-	OverlappingRanges: "BG_E_OVERLAPPING_RANGES",
-	DatabaseCorrupt:   "BG_E_DATABASE_CORRUPT",
-	AccessDenied:      "E_ACCESSDENIED", InvalidArg: "E_INVALIDARG", NotImplemented: "E_NOTIMPL", Unexpected: "E_UNEXPECTED",
-	Timeout: "ERROR_TIMEOUT", PathNotFound: "ERROR_PATH_NOT_FOUND", WriteProtect: "ERROR_WRITE_PROTECT",
-	FileExists: "ERROR_FILE_EXISTS", DiskFull: "ERROR_DISK_FULL", BadName: "ERROR_INVALID_NAME",
-	NameTooLong: "ERROR_FILENAME_EXCED_RANGE", IsDirectory: "ERROR_DIRECTORY", WriteFault: "ERROR_WRITE_FAULT",
-	NameNotResolved: "ERROR_WINHTTP_NAME_NOT_RESOLVED", RequestTimeout: "ERROR_WINHTTP_TIMEOUT",
-	CannotConnect: "ERROR_WINHTTP_CANNOT_CONNECT", ConnectionReset: "ERROR_WINHTTP_CONNECTION_ERROR",
-	SecureFailure: "ERROR_WINHTTP_SECURE_FAILURE", BadServerReply: "ERROR_WINHTTP_INVALID_SERVER_RESPONSE",
-	ClientCertNeeded: "ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED",
-}
 
 const httpBase Code = 0x80190000
 
@@ -157,10 +122,128 @@ func (c Code) String() string {
 	if n := c.HTTP(); n != 0 {
 		return fmt.Sprintf("BG_E_HTTP_ERROR_%d", n)
 	}
-	if name, ok := codeNames[c]; ok {
-		return name
+	if row, ok := knownCodes[c]; ok {
+		return row.name
 	}
 	return c.Hex()
+}
+
+// Text says in one sentence what happened; "" for a code that is not known.
+func (c Code) Text() string {
+	if n := c.HTTP(); n != 0 {
+		return strings.TrimSuffix(fmt.Sprintf("The server answered %d %s", n, phrase(n)), " ") + "."
+	}
+	return knownCodes[c].text
+}
+
+// phrase is the reason phrase of an HTTP status; "" when it has none.
+func phrase(status int) string {
+	if status == retryWith {
+		return "Retry With"
+	}
+	return http.StatusText(status)
+}
+
+// Hint says what to do about it; "" if there is nothing.
+func (c Code) Hint() string {
+	if n := c.HTTP(); n != 0 {
+		return httpHints[n]
+	}
+	return knownCodes[c].hint
+}
+
+// Failed reports whether the code is one of an error (FAILED).
+func (c Code) Failed() bool { return c&0x80000000 != 0 }
+
+// Class is what an error with that code usually means for a job: whoever has seen it happen may know better.
+// The HTTP statuses are classed as BITS does, but for 425 and 429, which pass by themselves (RFC 8470, RFC 6585), and for answers
+// without content, which will not get any.
+func (c Code) Class() Class {
+	n := c.HTTP()
+	if n == 0 {
+		if row, ok := knownCodes[c]; ok {
+			return row.class
+		}
+		return Fatal
+	}
+	switch n {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
+		return NeedsAction
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+		return Transient
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return Fatal
+	}
+	if (n >= 300 && n <= 305) || n == 307 || n == 308 || (n >= 400 && n < 500) {
+		return Fatal
+	}
+	return Transient
+}
+
+// Codes are all codes that have a name, in the order of their values.
+func Codes() []Code {
+	out := slices.Collect(maps.Keys(knownCodes))
+	for status := range httpHints {
+		out = append(out, HTTPStatus(status))
+	}
+	slices.Sort(out)
+	return out
+}
+
+var (
+	knownCodes = func() map[Code]codeRow {
+		m := make(map[Code]codeRow, len(codeRows))
+		for _, row := range codeRows {
+			m[row.code] = row
+		}
+		return m
+	}()
+	httpHints = func() map[int]string {
+		m := make(map[int]string, len(httpRows))
+		for _, row := range httpRows {
+			m[row.status] = row.hint
+		}
+		return m
+	}()
+)
+
+// ParseCode reads a code as people find it: in hex with or without 0x (80200013), in decimal with or without a sign
+// (2149580819, -2145386477), by name with or without its prefix and in any case (BG_E_EMPTY, empty), or as an HTTP status (404).
+func ParseCode(text string) (Code, error) {
+	text = strings.ToUpper(strings.TrimSpace(text))
+	if c, ok := parseNumber(text); ok {
+		return c, nil
+	}
+	if status, ok := strings.CutPrefix(strings.TrimPrefix(text, "BG_E_"), "HTTP_ERROR_"); ok {
+		if n, err := strconv.Atoi(status); err == nil && HTTPStatus(n).HTTP() == n {
+			return HTTPStatus(n), nil
+		}
+	}
+	for _, prefix := range []string{"", "BG_E_", "BG_S_", "BG_", "E_", "S_", "ERROR_", "ERROR_WINHTTP_", "BITS_MC_", "BITS_"} {
+		for _, row := range codeRows {
+			if row.name == prefix+text {
+				return row.code, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%.60q is no error code; give it like 0x80200013, BG_E_EMPTY or 404", text)
+}
+
+// parseNumber reads eight digits as hex, as Windows prints them, and three as an HTTP status.
+func parseNumber(text string) (Code, bool) {
+	if n, err := strconv.ParseInt(text, 10, 32); err == nil && n < 0 {
+		return Code(n), true // the signed form of the same 32 bits
+	}
+	hex, base := strings.CutPrefix(text, "0X")
+	if base || len(hex) == 8 {
+		n, err := strconv.ParseUint(hex, 16, 32)
+		return Code(n), err == nil
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if len(text) == 3 && err == nil && n >= 100 {
+		return HTTPStatus(int(n)), true
+	}
+	return Code(n), err == nil
 }
 
 // Hex returns the value as Windows prints it, such as 0x80190191.

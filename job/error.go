@@ -65,6 +65,14 @@ func (c *Context) UnmarshalText(b []byte) error {
 	return parseName(contextNames, b, "context", (*int)(c))
 }
 
+// Text says in one sentence where an error with the context happened.
+func (c Context) Text() string {
+	if c < 0 || int(c) >= len(contextCodes) {
+		return ""
+	}
+	return contextCodes[c].Text()
+}
+
 // Error is the one error type of ebb. It is classed once, at the boundary where it
 // happens; nobody above looks at strings, errno values or status codes again.
 type Error struct {

@@ -94,11 +94,11 @@ func TestCodes(t *testing.T) {
 		}
 	}
 	seen := map[string]Code{}
-	for code, name := range codeNames {
-		if other, twice := seen[name]; twice {
-			t.Errorf("%s is both %s and %s", name, code.Hex(), other.Hex())
+	for _, row := range codeRows {
+		if other, twice := seen[row.name]; twice {
+			t.Errorf("%s is both %s and %s", row.name, row.code.Hex(), other.Hex())
 		}
-		seen[name] = code
+		seen[row.name] = row.code
 	}
 	for _, text := range []string{"", "0x", "BG_E_EMPTY", "0x123456789", "-1"} {
 		if err := new(Code).UnmarshalText([]byte(text)); err == nil {
