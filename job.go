@@ -165,20 +165,20 @@ func (j *Job) Forget(ctx context.Context) error {
 	return j.client.request(ctx, http.MethodDelete, j.path(""), nil, nil)
 }
 
-// Files yields the job's files in the order they were added, as they are now. An error ends the sequence.
+// Files yields the job's files in the order they were added, as they are now, without those that are removed. An error ends the sequence.
 func (j *Job) Files(ctx context.Context) iter.Seq2[job.FileSnapshot, error] {
 	return func(yield func(job.FileSnapshot, error) bool) {
-		for from := 1; ; from += pageLen {
+		for from := job.FileID(1); ; {
 			var page struct {
 				Files []job.FileSnapshot `json:"files"`
 			}
-			path := j.path("/files?limit=" + strconv.Itoa(pageLen) + "&from=" + strconv.Itoa(from))
+			path := j.path("/files?limit=" + strconv.Itoa(pageLen) + "&from=" + strconv.Itoa(int(from)))
 			if err := j.client.request(ctx, http.MethodGet, path, nil, &page); err != nil {
 				yield(job.FileSnapshot{}, err)
 				return
 			}
 			for _, f := range page.Files {
-				if !yield(f, nil) {
+				if from = f.ID + 1; !yield(f, nil) {
 					return
 				}
 			}
@@ -187,6 +187,14 @@ func (j *Job) Files(ctx context.Context) iter.Seq2[job.FileSnapshot, error] {
 			}
 		}
 	}
+}
+
+// File asks for one file of the job as it is now. One that is not there, or is removed, refuses with code
+// job.FileNotFound.
+func (j *Job) File(ctx context.Context, file job.FileID) (job.FileSnapshot, error) {
+	var out job.FileSnapshot
+	err := j.client.request(ctx, http.MethodGet, j.path(filePath(file, "")), nil, &out)
+	return out, err
 }
 
 // SetCredentials sets or replaces the credentials of one (target, scheme). They cannot be read back: the

@@ -51,6 +51,12 @@ var statuses = map[job.Code]int{
 	job.Empty:           http.StatusConflict,
 	job.AccessDenied:    http.StatusForbidden,
 	job.BlockedByPolicy: http.StatusForbidden,
+
+	job.TooManyJobsPerUser:    http.StatusForbidden,
+	job.TooManyJobsPerMachine: http.StatusForbidden,
+	job.TooManyFilesInJob:     http.StatusForbidden,
+	job.TooManyRangesInFile:   http.StatusForbidden,
+
 	job.NotImplemented:  http.StatusNotImplemented,
 	job.FileExists:      http.StatusConflict,
 	job.DiskFull:        http.StatusInsufficientStorage,
