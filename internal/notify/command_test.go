@@ -120,8 +120,8 @@ func TestCommandGetsTheNotice(t *testing.T) {
 	})
 	id := f.put(j, job.NoticeFileTransferred)
 	e := f.entry()
-	if failures := f.tell(t.Context(), j, e); len(failures) > 0 || !e.ran || e.posted {
-		t.Fatalf("tell = %v, ran %v, posted %v", failures, e.ran, e.posted)
+	if failures := f.tell(t.Context(), j, e); len(failures) > 0 || !e.handed || e.posted {
+		t.Fatalf("tell = %v, handed %v, posted %v", failures, e.handed, e.posted)
 	}
 
 	data, err := os.ReadFile(file)

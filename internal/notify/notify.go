@@ -1,18 +1,22 @@
-// Package notify tells the world what happened to a job: it drains the outbox of the store to
-// the job's command and webhook.
+// Package notify tells the world what happened to a job: it drains the outbox of the store to the job's live callback, its
+// command and its webhook.
 //
-// Every notice that waits is delivered at least once: a crash between a delivery and its record
-// repeats it, so receivers go by the notice's ID. The notices of one job are delivered in their
-// order, the next one only after the last one has arrived or was given up; jobs do not wait for
-// each other. A job with both a command and a webhook has arrived when both have. What worked
-// is not repeated while only the other one fails, except after a restart.
+// Every notice that waits is delivered at least once: a crash between a delivery and its record repeats it, so receivers
+// go by the notice's ID. The notices of one job are delivered in their order, the next one only after the last one
+// has arrived or was given up; jobs do not wait for each other. What worked is not repeated while something else
+// fails, except after a restart.
 //
-// A delivery that fails is tried again with full jitter over 1 s, 2 s, 4 s … up to the job's
-// retry delay, or after the webhook's Retry-After when that is longer. That is recorded, so it
-// survives a restart. The first try uses the job as it was when it happened, every later one
-// its settings as they are by then: correcting a wrong URL or command delivers what waits for
-// it, removing it ends the waiting. A notice is given up, and that is logged, after [MaxAge]
-// and [MinAttempts].
+// A callback that takes a notice keeps the command from being run for it. One that fails is replaced by the command and, when
+// that succeeds, not called again for that notice. When both fail, both are tried again after the job's retry delay, as a
+// command without a callback is: as long as there is the job, that is, until it is final. The webhook goes out whatever the others
+// do. Callbacks are not durable: only what the command and the webhook wait for is (see [Wants]), and a callback that
+// comes, or comes back, is told of what it missed (see [Notifier.Register]).
+//
+// A webhook that fails, and a callback without a command, is tried again with full jitter over 1 s, 2 s, 4 s … up to the
+// job's retry delay, or after the webhook's Retry-After when that is longer. That is recorded, so it survives a
+// restart. The first try uses the job as it was when it happened, every later one its settings as they are by then:
+// correcting a wrong URL or command delivers what waits for it, removing it ends the waiting. A notice is given up, and that
+// is logged, after [MaxAge] and [MinAttempts], but not before the job is final when a command or a callback failed.
 //
 // At most 4 deliveries of one owner are under way at a time, as in BITS, and 64 in all.
 package notify
@@ -75,12 +79,17 @@ type Config struct {
 
 // Notifier delivers notices while [Notifier.Run] runs.
 type Notifier struct {
-	cfg    Config
-	client *http.Client
-	wake   chan struct{} // holds at most one: the outbox has something new
+	cfg      Config
+	client   *http.Client
+	wake     chan struct{} // holds at most one: the outbox has something new
+	live     live
+	joins    chan join // callbacks that come
+	slots    slots
+	stopping <-chan struct{} // closed when Run has to end; set by Run
 
-	commandTimeout, commandGrace time.Duration
-	webhookTimeout, drainTimeout time.Duration
+	commandTimeout, commandGrace   time.Duration
+	callbackTimeout, callbackGrace time.Duration
+	webhookTimeout, drainTimeout   time.Duration
 }
 
 // New returns a notifier that does nothing before [Notifier.Run].
@@ -102,11 +111,16 @@ func New(cfg Config) *Notifier {
 			Transport:     cfg.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		wake:           make(chan struct{}, 1),
-		commandTimeout: commandTimeout,
-		commandGrace:   commandGrace,
-		webhookTimeout: webhookTimeout,
-		drainTimeout:   drainTimeout,
+		wake:            make(chan struct{}, 1),
+		live:            live{all: map[job.ID]*callback{}, came: make(chan struct{})},
+		joins:           make(chan join),
+		slots:           slots{of: map[string]int{}, freed: make(chan struct{}, 1)},
+		commandTimeout:  commandTimeout,
+		commandGrace:    commandGrace,
+		callbackTimeout: callbackTimeout,
+		callbackGrace:   callbackGrace,
+		webhookTimeout:  webhookTimeout,
+		drainTimeout:    drainTimeout,
 	}
 }
 

@@ -17,23 +17,28 @@ const (
 
 // entry is a notice that waits.
 type entry struct {
-	store.Notice
-	ran, posted bool // the command or the webhook has it; forgotten by a restart
+	store.Notice        // with ID 0 it is not of the outbox: it tells a live callback how the job is
+	cursor       uint64 // what a callback that has dealt with it goes on after; 0 when that cannot be said yet
+	handed       bool   // the callback, or the command in its place, has it
+	posted       bool   // the webhook has it; both are forgotten by a restart
 }
+
+func newEntry(n store.Notice) *entry { return &entry{Notice: n, cursor: n.ID} }
 
 // lane is the notices of one job. It is in exactly one place: sleeping, its owner's ready list,
 // or a delivery.
 type lane struct {
 	job     job.ID
 	owner   *owner
-	waiting []*entry // in the order of their IDs, never empty
+	waiting []*entry // in the order of their IDs, never empty outside of a method
+	busy    bool     // waiting[0] is being delivered
 }
 
 func (l *lane) at() time.Time { return l.waiting[0].Next }
 
 type owner struct {
+	name  string
 	ready []*lane // may start, first come first served
-	busy  int     // deliveries under way
 }
 
 // run is the state of Run. Only its goroutine touches it.
@@ -42,8 +47,9 @@ type run struct {
 	lanes    map[job.ID]*lane
 	owners   map[string]*owner // never shrinks: as many as the machine has users
 	sleeping sleepers
-	busy     int // deliveries under way
-	after    uint64
+	busy     int    // deliveries under way
+	loaded   bool   // what waited when Run began is here
+	after    uint64 // the last notice that was looked at
 	results  chan result
 }
 
@@ -60,6 +66,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	defer n.client.CloseIdleConnections()
 	work, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
+	n.stopping = ctx.Done()
 	r := &run{Notifier: n, lanes: map[job.ID]*lane{}, owners: map[string]*owner{}, results: make(chan result)}
 	again := time.NewTicker(recheck)
 	defer again.Stop()
@@ -69,9 +76,12 @@ func (n *Notifier) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-n.wake:
-			r.load(ctx)
+			r.look(ctx)
 		case <-again.C:
-			r.load(ctx)
+			r.look(ctx)
+		case in := <-n.joins:
+			r.welcome(ctx, in)
+		case <-n.slots.freed:
 		case res := <-r.results:
 			r.finish(res)
 		case <-due.C:
@@ -86,51 +96,72 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 }
 
-// load takes over what is new in the outbox. All that waits is asked for only until the first
-// answer; from then on new notices have higher IDs.
-func (r *run) load(ctx context.Context) {
+func (r *run) look(ctx context.Context) {
+	if err := r.load(ctx); err != nil && ctx.Err() == nil {
+		r.cfg.Log.ErrorContext(ctx, "cannot read the outbox; trying again within a minute", "err", err)
+	}
+}
+
+// load takes over what is new in the outbox: what waits, and what a live callback hears. All that waits is asked for
+// once; from then on new notices have higher IDs.
+func (r *run) load(ctx context.Context) error {
+	if !r.loaded {
+		return r.begin(ctx)
+	}
 	for {
-		page, err := r.page(ctx)
+		page, err := r.cfg.Store.Notices(ctx, r.after, pageSize)
 		if err != nil {
-			if ctx.Err() == nil {
-				r.cfg.Log.ErrorContext(ctx, "cannot read the outbox; trying again within a minute", "err", err)
-			}
-			return
+			return err
 		}
-		all := r.after == 0
 		for _, notice := range page {
 			r.after = notice.ID
-			if notice.Pending {
-				r.add(notice)
+			if notice.Pending || r.live.of(notice.Job.ID) != nil {
+				r.add(newEntry(notice))
 			}
 		}
-		if all || len(page) < pageSize {
-			return
+		if len(page) < pageSize {
+			return nil
 		}
 	}
 }
 
-func (r *run) page(ctx context.Context) ([]store.Notice, error) {
-	if r.after == 0 {
-		return r.cfg.Store.Pending(ctx)
+func (r *run) begin(ctx context.Context) error {
+	head, err := r.head(ctx) // first: what comes meanwhile is seen once, among what waits or after it
+	if err != nil {
+		return err
 	}
-	return r.cfg.Store.Notices(ctx, r.after, pageSize)
+	waiting, err := r.cfg.Store.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	r.loaded, r.after = true, head
+	for _, notice := range waiting {
+		r.after = max(r.after, notice.ID)
+		r.add(newEntry(notice))
+	}
+	return nil
 }
 
-func (r *run) add(notice store.Notice) {
-	e := &entry{Notice: notice}
-	if l := r.lanes[notice.Job.ID]; l != nil {
-		l.waiting = append(l.waiting, e)
-		return
+func (r *run) add(e *entry) {
+	l := r.laneOf(e.Job)
+	if l.waiting = append(l.waiting, e); len(l.waiting) == 1 {
+		heap.Push(&r.sleeping, l)
 	}
-	o := r.owners[notice.Job.Owner]
+}
+
+// laneOf is the lane of a job; a new one is empty, and in no place.
+func (r *run) laneOf(j job.Snapshot) *lane {
+	if l := r.lanes[j.ID]; l != nil {
+		return l
+	}
+	o := r.owners[j.Owner]
 	if o == nil {
-		o = &owner{}
-		r.owners[notice.Job.Owner] = o
+		o = &owner{name: j.Owner}
+		r.owners[j.Owner] = o
 	}
-	l := &lane{job: notice.Job.ID, owner: o, waiting: []*entry{e}}
+	l := &lane{job: j.ID, owner: o}
 	r.lanes[l.job] = l
-	heap.Push(&r.sleeping, l)
+	return l
 }
 
 // start begins the deliveries that are due, as far as the bounds allow.
@@ -141,10 +172,10 @@ func (r *run) start(ctx context.Context) {
 		l.owner.ready = append(l.owner.ready, l)
 	}
 	for _, o := range r.owners { // Go's random order is fair to owners when the bound is reached
-		for len(o.ready) > 0 && o.busy < maxInFlightPerOwner && r.busy < maxInFlight {
+		for len(o.ready) > 0 && r.slots.take(o.name) {
 			l := o.ready[0]
 			o.ready = o.ready[1:]
-			o.busy++
+			l.busy = true
 			r.busy++
 			e := l.waiting[0]
 			go func() { r.results <- result{l, r.attempt(ctx, e)} }() // Run takes every result before it returns
@@ -154,7 +185,8 @@ func (r *run) start(ctx context.Context) {
 
 func (r *run) finish(res result) {
 	l := res.lane
-	l.owner.busy--
+	r.slots.release(l.owner.name)
+	l.busy = false
 	r.busy--
 	if res.done {
 		l.waiting = l.waiting[1:]
@@ -172,7 +204,8 @@ func (r *run) drain(abort context.CancelFunc) {
 	defer late.Stop()
 	for r.busy > 0 {
 		select {
-		case <-r.results:
+		case res := <-r.results:
+			r.slots.release(res.lane.owner.name)
 			r.busy--
 		case <-late.C:
 			abort()
