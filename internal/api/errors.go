@@ -57,9 +57,9 @@ var statuses = map[job.Code]int{
 	job.TooManyFilesInJob:     http.StatusForbidden,
 	job.TooManyRangesInFile:   http.StatusForbidden,
 
-	job.NotImplemented:  http.StatusNotImplemented,
-	job.FileExists:      http.StatusConflict,
-	job.DiskFull:        http.StatusInsufficientStorage,
+	job.NotImplemented: http.StatusNotImplemented,
+	job.FileExists:     http.StatusConflict,
+	job.DiskFull:       http.StatusInsufficientStorage,
 }
 
 // problem is err as it goes over the wire.

@@ -78,7 +78,7 @@ func assemble(dir string, st store.Store, opts Options) (*Service, error) {
 		Store: st, Sink: s.sink, Sealer: box, Log: log, BootID: boot,
 		Transports:      map[string]transport.Downloader{"http": s.http, "https": s.http},
 		Check:           httpx.Check,
-		ForbidCleartext: opts.ForbidCleartext,
+		Limits:          engine.Limits{ForbidCleartext: opts.ForbidCleartext},
 		Wants:           notify.Wants,
 		Notified:        s.notify.Wake,
 	})

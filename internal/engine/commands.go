@@ -25,6 +25,7 @@ func (e *Engine) Create(ctx context.Context, actor Actor, spec job.Spec) (job.Sn
 	if err := e.forbidCleartext(spec.Network); err != nil {
 		return job.Snapshot{}, err
 	}
+	e.Limits().defaults(&spec.Settings)
 	var err error
 	if spec.Credentials, err = checkCredentials(spec.Credentials); err != nil {
 		return job.Snapshot{}, err

@@ -117,7 +117,7 @@ func wipe(j job.Job) []store.Secret {
 
 // forbidCleartext refuses the leave to send passwords in the clear where the administrator has the last word.
 func (e *Engine) forbidCleartext(n job.Network) error {
-	if e.cfg.ForbidCleartext && n.AllowCleartext {
+	if n.AllowCleartext && e.Limits().ForbidCleartext {
 		return job.Invalid(job.BlockedByPolicy, "the administrator forbids sending passwords over plain http; use https, or leave out --allow-cleartext")
 	}
 	return nil

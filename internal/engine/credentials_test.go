@@ -201,7 +201,7 @@ func TestForbidCleartext(t *testing.T) {
 	allowed.stop()
 
 	b := newBenchOn(t, allowed.dir, allowed.store.Reopen(), func(c *Config) {
-		c.ForbidCleartext, c.Transports = true, map[string]transport.Downloader{"http": door}
+		c.Limits.ForbidCleartext, c.Transports = true, map[string]transport.Downloader{"http": door}
 	})
 	_, err := b.Create(t.Context(), Actor{ID: owner}, spec)
 	refused(t, err, job.BlockedByPolicy)

@@ -39,8 +39,6 @@ type Config struct {
 	Sealer     Sealer
 	// Check refuses a source that can never work, before anything is created; nil for none.
 	Check func(transport.Source) error
-	// ForbidCleartext keeps passwords off unencrypted connections to other machines, whatever a job allows itself.
-	ForbidCleartext bool
 	// Wants reports whether a job's command or webhook is to be called for a notice; nil for never.
 	Wants func(job.Job, job.Notice) bool
 	// Notified is called after each commit with notices. It must not block; nil for none.

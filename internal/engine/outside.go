@@ -7,8 +7,8 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// Limits bound what runs at once, and what users may have. In the numbers of jobs, files and ranges 0 is no bound;
-// administrators are exempt from those, as in BITS.
+// Limits are what the administrator has decided. Those on the numbers of jobs, files and ranges, of which 0 is no bound, do
+// not hold for administrators, as in BITS.
 type Limits struct {
 	Sched   sched.Limits
 	PerHost int   // connections to one host; 0 is 8
@@ -19,6 +19,15 @@ type Limits struct {
 	JobsPerUser    int
 	FilesPerJob    int
 	RangesPerFile  int
+
+	// What new jobs have in place of the defaults of package job; 0 is those.
+	MaxDownloadTime   job.Duration
+	InactivityTimeout job.Duration
+
+	// ForbidCleartext keeps passwords off unencrypted connections to other machines, whatever a job allows itself.
+	ForbidCleartext bool
+	// Proxy and ProxyBypass are what jobs have that name no proxy, as in [job.Network]. "" is the environment's.
+	Proxy, ProxyBypass string
 }
 
 func (l Limits) withDefaults() Limits {
@@ -29,6 +38,25 @@ func (l Limits) withDefaults() Limits {
 		l.PerJob = 8
 	}
 	return l
+}
+
+// defaults puts the administrator's in place of what a new job was given nothing else for.
+func (l Limits) defaults(s *job.Settings) {
+	if l.MaxDownloadTime > 0 && s.MaxDownloadTime == job.Duration(job.DefaultMaxDownloadTime) {
+		s.MaxDownloadTime = l.MaxDownloadTime
+	}
+	if l.InactivityTimeout > 0 && s.InactivityTimeout == job.Duration(job.DefaultInactivityTimeout) {
+		s.InactivityTimeout = l.InactivityTimeout
+	}
+}
+
+// reach is how a server is reached where the administrator has the last word, or the only one.
+func (l Limits) reach(n job.Network) job.Network {
+	n.AllowCleartext = n.AllowCleartext && !l.ForbidCleartext
+	if n.Proxy == job.ProxyPreconfigured {
+		n.Proxy, n.ProxyBypass = l.Proxy, l.ProxyBypass
+	}
+	return n
 }
 
 // outside is what the engine was told of what is outside, for the control goroutine to pick up.
@@ -71,6 +99,13 @@ func (e *Engine) Facts() sched.Facts {
 	e.outside.mu.Lock()
 	defer e.outside.mu.Unlock()
 	return e.outside.facts
+}
+
+// Limits are those that hold now.
+func (e *Engine) Limits() Limits {
+	e.outside.mu.Lock()
+	defer e.outside.mu.Unlock()
+	return e.outside.limits
 }
 
 // hearNews picks up what was told.

@@ -133,7 +133,7 @@ func (s *session) waitsFor(en *entry, state job.State) string {
 		return j.Error.Error()
 	case j.State == job.TransientError:
 		return fmt.Sprintf("it is tried again at %s: %s", j.RetryAt.Local().Format(time.TimeOnly), j.Error.Error())
-	case j.State == job.InError && s.cfg.ForbidCleartext && j.Network.AllowCleartext:
+	case j.State == job.InError && s.limits.ForbidCleartext && j.Network.AllowCleartext:
 		return fmt.Sprintf("%s (the job may send passwords in the clear, but the administrator forbids it; %s)", j.Error.Error(), j.Remedy())
 	case j.State == job.InError:
 		return fmt.Sprintf("%s (%s)", j.Error.Error(), j.Remedy())
