@@ -12,7 +12,7 @@ import (
 
 func main() {
 	os.Exit(cli.Main(context.Background(), cli.Program{
-		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Name: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Version: version.String(), Daemon: runDaemon,
 	}))
 }

@@ -24,6 +24,7 @@ import (
 
 // Program is what a command line runs with.
 type Program struct {
+	Name           string // that it was called by; bitsadmin is the command of that name
 	Args           []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -51,6 +52,9 @@ type app struct {
 
 // Main runs one command and returns its exit code.
 func Main(ctx context.Context, p Program) int {
+	if calledBitsadmin(p.Name, p.Args) {
+		p.Args = append([]string{"bitsadmin"}, p.Args...)
+	}
 	// A command line that cannot be read is an object as well, if --json is anywhere in it.
 	a := &app{Program: p, json: slices.Contains(p.Args, "--json")}
 	root := a.root()
@@ -90,7 +94,7 @@ names only when they are whole.`,
 		a.get(), a.create(), a.addFile(), a.attach(),
 		a.list(), a.show(), a.why(), a.watch(), a.events(),
 		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
-		a.set(), a.credentials(), a.takeOwnership(),
+		a.set(), a.credentials(), a.takeOwnership(), a.bitsadmin(),
 		a.daemon(), a.doctor(), a.version(),
 	)
 	root.InitDefaultCompletionCmd()
