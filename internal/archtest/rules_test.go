@@ -27,7 +27,7 @@ var arrows = []row{
 	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/..."}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
 	{pkg: "internal/daemon", may: []string{
 		"httpauth", "internal/engine", "internal/sched", "internal/pace", "internal/store/...", "internal/sink", "internal/transport/...",
-		"internal/secret", "internal/env", "internal/notify", "internal/api/...", "internal/ipc", "internal/version",
+		"internal/secret", "internal/config", "internal/env", "internal/notify", "internal/api/...", "internal/ipc", "internal/version",
 	}, why: "the daemon only wires the pieces; it is the one place that names the adapters, and it knows no client"},
 
 	{pkg: "internal/engine", may: []string{"internal/sched", "internal/pace", "internal/store", "internal/sink", "internal/transport"}, why: "the engine sees interfaces; which store and which transport is the daemon's choice"},
@@ -44,6 +44,7 @@ var arrows = []row{
 	{pkg: "internal/transport/smb", may: []string{"internal/transport"}, why: "adapters never import each other"},
 	{pkg: "internal/transport/localfile", may: []string{"internal/transport"}, why: "adapters never import each other"},
 	{pkg: "internal/secret", why: "secrets at rest are none of the other packages' business"},
+	{pkg: "internal/config", may: []string{"internal/sched"}, why: "config reads a file and applies nothing; its limits are those that sched plans with"},
 	{pkg: "internal/env", may: []string{"internal/sched"}, why: "env only gathers the facts that sched plans with"},
 	{pkg: "internal/notify", may: []string{"internal/store"}, why: "notify drains the outbox, whose entries are the store's; it never asks the engine"},
 	{pkg: "internal/api", may: []string{"internal/engine", "internal/store", "internal/ipc", "internal/api/..."}, why: "the API translates requests into calls of the engine and knows nothing below it (docs/adr/0009)"},
@@ -80,6 +81,8 @@ var reservations = []reservation{
 	{path: "github.com/spf13/...", only: []string{"internal/cli"}, why: "flags are parsed once, at the edge"},
 	{path: "github.com/vbauerster/mpb/...", only: []string{"internal/cli"}, why: "only the CLI draws"},
 	{path: "github.com/danielgtaylor/huma/...", only: []string{"internal/api"}, why: "the API's framework is the API's business"},
+	{path: "github.com/BurntSushi/toml/...", only: []string{"internal/config"}, why: "only config knows how the file is written"},
+	{path: "github.com/godbus/...", only: []string{"internal/env"}, why: "only env asks the system's services"},
 	{path: "github.com/Microsoft/go-winio/...", only: []string{"internal/ipc"}, why: "named pipes are behind ipc"},
 	{path: "log", only: []string{"internal/ebbtest"}, why: "log with the *slog.Logger that was injected"},
 }

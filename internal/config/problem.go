@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Problem is one mistake in a file.
+type Problem struct {
+	File string
+	Line int    // from 1
+	Key  string // full name, such as limits.background; "" when the file is not TOML at all
+	Text string // what is wrong, and what would be right
+}
+
+// Error is like "ebb.toml:12: limits.background: must be at least 1".
+func (p Problem) Error() string {
+	if p.Key == "" {
+		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Key, p.Text)
+}
+
+// Problems are the mistakes in a file, in the order of its lines; at least one.
+type Problems []Problem
+
+// shown is how many problems of one file are told.
+const shown = 10
+
+// Error has a line for each of the first ten.
+func (ps Problems) Error() string {
+	var lines []string
+	for _, p := range ps[:min(len(ps), shown)] {
+		lines = append(lines, p.Error())
+	}
+	if more := len(ps) - shown; more > 0 {
+		lines = append(lines, fmt.Sprintf("%s: and %d more", ps[0].File, more))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// closest is the name that word was probably meant to be; "" when none is like it.
+func closest(word string, names []string) string {
+	best, least := "", 1+max(1, len(word)/3)
+	for _, name := range names {
+		if d := distance(strings.ToLower(word), name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters are to be changed, put in or left out to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
