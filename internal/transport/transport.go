@@ -6,6 +6,7 @@ package transport
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/ebb-transfer/ebb/job"
@@ -24,9 +25,9 @@ type Downloader interface {
 
 	// OpenRanges asks for parts of src in one request (RFC 9110 section 14.2). want is not empty; the End of its last
 	// range may be −1, for all that follows. The answer may have other parts than those: merged ones, fewer, in another order, or the
-	// whole source; the caller takes what it can use and asks again for the rest. Parts of another version than v are
-	// never returned: if v is not the version any more, or nothing proves that it is, Meta.Validator is the new one and the parts are
-	// of that, so the caller must compare. Ranges that the source does not have are an error with code InvalidRange.
+	// whole source; the caller takes what it can use and asks again for the rest. It is told by Meta.Same whether the parts are proven
+	// to be of version v; otherwise Meta.Validator is the version that they are of. Ranges that the source does not have are an
+	// error with code InvalidRange, but for the empty one at its end: that answer has no parts, and Meta.Size.
 	OpenRanges(ctx context.Context, src Source, want []job.Range, v job.Validator) (Parts, Meta, error)
 }
 
@@ -46,6 +47,15 @@ type Source struct {
 	Headers     []job.Header // sent to the origin of URL only
 	Credentials []job.Credential
 	ClientCert  []byte // PEM certificate and key; nil for none
+	// CheckCertificate, if not nil, has the last word on the certificate of each server of the source: after the system and the
+	// security flags have let it pass, before a request is sent. host is HOST:PORT, chain the certificates in DER from the
+	// server's own to the authority's. A yes is remembered for the host and the certificate, a no is not: it is an error of class
+	// Transient in context ContextCertificate, with the Code of a *job.Error. Connections serve only sources with the same CheckedBy.
+	// It is called by several goroutines at once, and ctx ends with the request.
+	CheckCertificate func(ctx context.Context, host string, chain [][]byte) error
+	// CheckedBy names CheckCertificate: one that replaces another has a new name, so that nothing is remembered. "" is
+	// the part of Try before its "/", which is the job.
+	CheckedBy string
 	// Owner is the actor ID of the job's owner, such as "uid:1000": implicit credentials are that user's. "" is
 	// the user of this process.
 	Owner string
@@ -55,11 +65,24 @@ type Source struct {
 	Try string
 }
 
+// Redirect is the cause, in job.Error.Err, of the error for a redirect that the source's security flags refuse
+// (job.RefuseRedirects). Other reasons not to follow a redirect do not have it.
+type Redirect struct {
+	To string // the URL, fit to be the source's
+}
+
+// Error says where the redirect leads, without the query, which may be secret.
+func (r *Redirect) Error() string {
+	to, _, _ := strings.Cut(r.To, "?")
+	return "redirected to " + to
+}
+
 // Meta is what an answer tells about the source.
 type Meta struct {
 	Offset    int64 // of the body's first byte: the one asked for, or 0
 	Size      int64 // of the whole source, job.UnknownSize when the answer does not tell
 	Validator job.Validator
+	Same      bool      // of OpenRanges: the parts are proven to be of the version that was asked for
 	Modified  time.Time // Last-Modified, zero when absent or unreadable
 	Name      string    // safe file name from Content-Disposition, "" for none
 	Digest    string    // "sha256=HEX" of the whole source from Repr-Digest, "" for none

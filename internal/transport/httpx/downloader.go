@@ -31,6 +31,7 @@ type Downloader struct {
 	nexus     string
 	proxies   func(*url.URL) (*url.URL, error) // those of the environment
 	clients   pool
+	single    origins // of servers that are asked for one range at a time
 }
 
 var _ transport.Downloader = (*Downloader)(nil)
@@ -54,18 +55,19 @@ func (d *Downloader) Open(ctx context.Context, src transport.Source, offset int6
 	if err != nil {
 		return nil, transport.Meta{}, err
 	}
-	resp, p, err := f.learn(max(offset, 0), v)
+	offset = max(offset, 0)
+	if src.Method != "" {
+		offset = whole // ranges are defined for GET only (RFC 9110 section 14.2)
+	}
+	resp, p, err := f.learn(offset, v)
 	if err != nil {
 		f.stop(errClosed)
 		return nil, transport.Meta{}, err
 	}
-	m := transport.Meta{
-		Offset: p.first, Size: p.size, Validator: validatorOf(resp.Header), Modified: modified(resp.Header),
-		Name: fileName(resp.Header.Get("Content-Disposition")), Digest: reprDigest(resp.Header.Values("Repr-Digest")),
-		Redirected: f.redirected(), Answer: answerOf(resp),
-	}
-	if p.first > 0 { // proven to be v, of which a part need not repeat everything
-		m.Validator = job.Validator{ETag: cmp.Or(v.ETag, m.Validator.ETag), LastModified: cmp.Or(v.LastModified, m.Validator.LastModified)}
+	m := f.meta(resp)
+	m.Offset, m.Size = p.first, p.size
+	if p.first > 0 {
+		m.Validator = completed(v, m.Validator)
 	}
 	if p.complete {
 		discard(resp)
@@ -102,6 +104,20 @@ func (f *fetch) ask(offset int64, v job.Validator) (resp *http.Response, p part,
 		discard(resp)
 	}
 	return resp, p, again, err
+}
+
+// meta is what resp tells, but for where it begins and how long the source is.
+func (f *fetch) meta(resp *http.Response) transport.Meta {
+	h := resp.Header
+	return transport.Meta{
+		Size: job.UnknownSize, Validator: validatorOf(h), Modified: modified(h), Name: fileName(h.Get("Content-Disposition")),
+		Digest: reprDigest(h.Values("Repr-Digest")), Redirected: f.redirected(), Answer: answerOf(resp),
+	}
+}
+
+// completed is v with what an answer adds that is proven to be of v: a part need not repeat everything.
+func completed(v, answer job.Validator) job.Validator {
+	return job.Validator{ETag: cmp.Or(v.ETag, answer.ETag), LastModified: cmp.Or(v.LastModified, answer.LastModified)}
 }
 
 // validatorOf is what tells this version from the next. A Last-Modified less than a second before Date is

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -43,13 +44,15 @@ type Remote struct {
 
 // Run tests a transport.
 func Run(t *testing.T, f Fixture) {
-	for name, test := range map[string]func(*testing.T, Fixture){
+	tests := map[string]func(*testing.T, Fixture){
 		"WholeFile": wholeFile, "EmptyFile": emptyFile, "FromOffset": fromOffset, "CompleteAtOffset": completeAtOffset,
 		"BehindTheEnd": behindTheEnd, "UnknownSize": unknownSize, "NoParts": noParts, "Changed": changed,
 		"WeakVersion": weakVersion, "NoVersion": noVersion, "CutThenResumed": cutThenResumed, "Missing": missing,
 		"Protected": protected, "Busy": busy, "StallEnds": stallEnds, "CancelBeforeOpen": cancelBeforeOpen,
 		"CancelDuringRead": cancelDuringRead, "CloseEarly": closeEarly, "Parallel": parallel, "NoSecretInErrors": noSecretInErrors,
-	} {
+	}
+	maps.Copy(tests, rangeTests)
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, f)
