@@ -152,8 +152,12 @@ func (c Code) Hint() string {
 	return knownCodes[c].hint
 }
 
-// Failed reports whether the code is one of an error (FAILED).
-func (c Code) Failed() bool { return c&0x80000000 != 0 }
+// Failed reports whether the code is one of an error: not of success, not the text of a context, not an event.
+func (c Code) Failed() bool {
+	const severity = 0x80000000
+	row, ok := knownCodes[c]
+	return c&severity != 0 && !(ok && row.class == notAnError)
+}
 
 // Class is what an error with that code usually means for a job: whoever has seen it happen may know better.
 // The HTTP statuses are classed as BITS does, but for 425 and 429, which pass by themselves (RFC 8470, RFC 6585), and for answers
@@ -162,7 +166,7 @@ func (c Code) Class() Class {
 	n := c.HTTP()
 	if n == 0 {
 		if row, ok := knownCodes[c]; ok {
-			return row.class
+			return max(row.class, Transient)
 		}
 		return Fatal
 	}

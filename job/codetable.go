@@ -6,31 +6,34 @@ import "net/http"
 type codeRow struct {
 	code  Code
 	name  string // in the Windows headers
-	class Class  // of a failure: what it usually means for a job
+	class Class  // what it usually means for a job, or notAnError
 	text  string // what happened
 	hint  string // what to do; "" for nothing
 }
 
+// notAnError is for success, for the texts of contexts and for events.
+const notAnError Class = -1
+
 // codeRows are the codes of BITS (bitsmsg.h), and those of Windows itself that BITS reports. HTTP statuses are httpRows.
 var codeRows = []codeRow{
-	{OK, "S_OK", Fatal, "It is done.", ""},
-	{0x00200006, "BG_S_ERROR_CONTEXT_NONE", Fatal, "No error has happened.", ""},
-	{PartialComplete, "BG_S_PARTIAL_COMPLETE", Fatal, "The job is complete, and only some of its files were transferred; the others were deleted.", "Fetch the files that are missing in a new job."},
-	{UnableToDeleteFiles, "BG_S_UNABLE_TO_DELETE_FILES", Fatal, "The job has ended, and some of its temporary files could not be deleted.", "Delete them by hand, in the folders of the job's files."},
-	{0x0020002A, "BG_S_PROXY_CHANGED", Fatal, "The proxy is another one than before.", ""},
-	{0x00200055, "BG_S_OVERRIDDEN_BY_POLICY", Fatal, "The value is kept, and has no effect while the administrator's policy says otherwise.", ""},
+	{OK, "S_OK", notAnError, "It is done.", ""},
+	{0x00200006, "BG_S_ERROR_CONTEXT_NONE", notAnError, "No error has happened.", ""},
+	{PartialComplete, "BG_S_PARTIAL_COMPLETE", notAnError, "The job is complete, and only some of its files were transferred; the others were deleted.", "Fetch the files that are missing in a new job."},
+	{UnableToDeleteFiles, "BG_S_UNABLE_TO_DELETE_FILES", notAnError, "The job has ended, and some of its temporary files could not be deleted.", "Delete them by hand, in the folders of the job's files."},
+	{0x0020002A, "BG_S_PROXY_CHANGED", notAnError, "The proxy is another one than before.", ""},
+	{0x00200055, "BG_S_OVERRIDDEN_BY_POLICY", notAnError, "The value is kept, and has no effect while the administrator's policy says otherwise.", ""},
 
 	{NotFound, "BG_E_NOT_FOUND", Fatal, "There is no such job.", "Look for its ID with: ebb list --all"},
 	{InvalidState, "BG_E_INVALID_STATE", Fatal, "The state of the job does not allow the command.", "See docs/states.md for what each state allows; a job that is acknowledged or cancelled allows nothing."},
 	{Empty, "BG_E_EMPTY", Fatal, "The job has no file that is left to be transferred.", "Add a file first, or complete the job."},
 	{FileNotAvailable, "BG_E_FILE_NOT_AVAILABLE", Fatal, "The error is not about one file.", ""},
 	{0x80200005, "BG_E_PROTOCOL_NOT_AVAILABLE", Fatal, "The error is not about a protocol.", ""},
-	{0x80200007, "BG_E_ERROR_CONTEXT_UNKNOWN", Fatal, "It is not known where the error happened.", ""},
-	{0x80200008, "BG_E_ERROR_CONTEXT_GENERAL_QUEUE_MANAGER", Fatal, "The error happened in the service, while it managed its jobs.", ""},
-	{0x80200009, "BG_E_ERROR_CONTEXT_LOCAL_FILE", Fatal, "The error happened while the local file was read, written or renamed.", ""},
-	{0x8020000A, "BG_E_ERROR_CONTEXT_REMOTE_FILE", Fatal, "The error happened while the remote file was asked for or received.", ""},
-	{0x8020000B, "BG_E_ERROR_CONTEXT_GENERAL_TRANSPORT", Fatal, "The error happened on the way to the server: in the network, at a proxy or while connecting.", ""},
-	{0x8020000C, "BG_E_ERROR_CONTEXT_QUEUE_MANAGER_NOTIFICATION", Fatal, "The error happened while the job's owner was being notified.", ""},
+	{0x80200007, "BG_E_ERROR_CONTEXT_UNKNOWN", notAnError, "It is not known where the error happened.", ""},
+	{0x80200008, "BG_E_ERROR_CONTEXT_GENERAL_QUEUE_MANAGER", notAnError, "The error happened in the service, while it managed its jobs.", ""},
+	{0x80200009, "BG_E_ERROR_CONTEXT_LOCAL_FILE", notAnError, "The error happened while the local file was read, written or renamed.", ""},
+	{0x8020000A, "BG_E_ERROR_CONTEXT_REMOTE_FILE", notAnError, "The error happened while the remote file was asked for or received.", ""},
+	{0x8020000B, "BG_E_ERROR_CONTEXT_GENERAL_TRANSPORT", notAnError, "The error happened on the way to the server: in the network, at a proxy or while connecting.", ""},
+	{0x8020000C, "BG_E_ERROR_CONTEXT_QUEUE_MANAGER_NOTIFICATION", notAnError, "The error happened while the job's owner was being notified.", ""},
 	{DestinationLocked, "BG_E_DESTINATION_LOCKED", Transient, "The destination is locked, by a check of the disk or by another program.", "Close what has it open, if this lasts."},
 	{VolumeChanged, "BG_E_VOLUME_CHANGED", Transient, "Another disk or share is where the destination was.", "Mount the former one again."},
 	{ErrorInfoUnavailable, "BG_E_ERROR_INFORMATION_UNAVAILABLE", Fatal, "The job has no error to tell about.", ""},
@@ -46,7 +49,7 @@ var codeRows = []codeRow{
 	{InvalidServerResponse, "BG_E_INVALID_SERVER_RESPONSE", Transient, "The server's answer contradicts itself or the request.", "See what it said with: ebb show ID"},
 	{TooManyFiles, "BG_E_TOO_MANY_FILES", Fatal, "An upload has exactly one file.", "Make a job for each file."},
 	{LocalFileChanged, "BG_E_LOCAL_FILE_CHANGED", Fatal, "Another program changed the local file during the transfer.", "Resume the job once nobody changes the file any more."},
-	{0x8020001E, "BG_E_ERROR_CONTEXT_REMOTE_APPLICATION", Fatal, "The error happened in the application behind the server.", ""},
+	{0x8020001E, "BG_E_ERROR_CONTEXT_REMOTE_APPLICATION", notAnError, "The error happened in the application behind the server.", ""},
 	{0x8020001F, "BG_E_SESSION_NOT_FOUND", Transient, "The server does not know the upload session any more.", "Nothing; the upload begins anew."},
 	{TooLarge, "BG_E_TOO_LARGE", Fatal, "The file is larger than the server or the file system allows.", "Raise the limit there, or use another file system."},
 	{StringTooLong, "BG_E_STRING_TOO_LONG", Fatal, "A text is longer than its limit.", "Shorten it."},
@@ -105,20 +108,20 @@ var codeRows = []codeRow{
 	{RemoteFileChanged, "BG_E_REMOTE_FILE_CHANGED", Transient, "The file at the server became another version during the transfer.", "Nothing; it is fetched from the start."},
 	{CertificateHookNeeded, "BG_E_SERVER_CERT_VALIDATION_INTERFACE_REQUIRED", Transient, "The program that judges the server's certificate does not run.", "Start it, or take it off the job."},
 	{ReadOnlyWhenActive, "BG_E_READ_ONLY_WHEN_JOB_ACTIVE", Fatal, "The property can be set only while the job is suspended.", "Suspend the job first."},
-	{0x80200076, "BG_E_ERROR_CONTEXT_SERVER_CERTIFICATE_CALLBACK", Fatal, "The error happened while the job's owner judged the server's certificate.", ""},
+	{0x80200076, "BG_E_ERROR_CONTEXT_SERVER_CERTIFICATE_CALLBACK", notAnError, "The error happened while the job's owner judged the server's certificate.", ""},
 
-	{0x80194000, "BITS_MC_JOB_CANCELLED", Fatal, "Event: somebody else than its owner cancelled a job.", ""},
-	{0x80194001, "BITS_MC_FILE_DELETION_FAILED", Fatal, "Event: temporary files of a job that was cancelled could not be deleted.", "Delete those that it lists."},
-	{0x80194002, "BITS_MC_FILE_DELETION_FAILED_MORE", Fatal, "Event: temporary files could not be deleted, more than the event lists.", "Delete them in the folders of the job's files."},
-	{0x80194003, "BITS_MC_JOB_PROPERTY_CHANGE", Fatal, "Event: somebody else than its owner changed a job.", ""},
-	{0x80194004, "BITS_MC_JOB_TAKE_OWNERSHIP", Fatal, "Event: somebody took the ownership of a job.", ""},
-	{0x80194005, "BITS_MC_JOB_SCAVENGED", Fatal, "Event: a job was cancelled because nothing moved or changed for too long.", ""},
-	{0x80194006, "BITS_MC_JOB_NOTIFICATION_FAILURE", Transient, "Event: the program that a job notifies failed.", "Check the program; it is run again later."},
-	{0x80194007, "BITS_MC_STATE_FILE_CORRUPT", Fatal, "Event: the list of jobs could not be read, and is lost.", ""},
-	{0x80194008, "BITS_MC_FAILED_TO_START", Fatal, "Event: the service could not start.", "See its log."},
-	{0x80194009, "BITS_MC_FATAL_IGD_ERROR", Fatal, "Event: the internet gateway is not asked for its traffic any more.", ""},
-	{0x8019400A, "BITS_MC_PEERCACHING_PORT", Fatal, "Event: the port of the peer cache is in use.", "Free it."},
-	{0x8019400B, "BITS_MC_WSD_PORT", Fatal, "Event: the port for finding peers is in use.", "Free it."},
+	{0x80194000, "BITS_MC_JOB_CANCELLED", notAnError, "Event: somebody else than its owner cancelled a job.", ""},
+	{0x80194001, "BITS_MC_FILE_DELETION_FAILED", notAnError, "Event: temporary files of a job that was cancelled could not be deleted.", "Delete those that it lists."},
+	{0x80194002, "BITS_MC_FILE_DELETION_FAILED_MORE", notAnError, "Event: temporary files could not be deleted, more than the event lists.", "Delete them in the folders of the job's files."},
+	{0x80194003, "BITS_MC_JOB_PROPERTY_CHANGE", notAnError, "Event: somebody else than its owner changed a job.", ""},
+	{0x80194004, "BITS_MC_JOB_TAKE_OWNERSHIP", notAnError, "Event: somebody took the ownership of a job.", ""},
+	{0x80194005, "BITS_MC_JOB_SCAVENGED", notAnError, "Event: a job was cancelled because nothing moved or changed for too long.", ""},
+	{0x80194006, "BITS_MC_JOB_NOTIFICATION_FAILURE", notAnError, "Event: the program that a job notifies failed.", "Check the program; it is run again later."},
+	{0x80194007, "BITS_MC_STATE_FILE_CORRUPT", notAnError, "Event: the list of jobs could not be read, and is lost.", ""},
+	{0x80194008, "BITS_MC_FAILED_TO_START", notAnError, "Event: the service could not start.", "See its log."},
+	{0x80194009, "BITS_MC_FATAL_IGD_ERROR", notAnError, "Event: the internet gateway is not asked for its traffic any more.", ""},
+	{0x8019400A, "BITS_MC_PEERCACHING_PORT", notAnError, "Event: the port of the peer cache is in use.", "Free it."},
+	{0x8019400B, "BITS_MC_WSD_PORT", notAnError, "Event: the port for finding peers is in use.", "Free it."},
 
 	{NotImplemented, "E_NOTIMPL", Fatal, "That is not supported, or the value is none of those that are known.", ""},
 	{Pending, "E_PENDING", Fatal, "It is too early for that: what it is about has not happened yet.", "Wait until the file is transferred."},

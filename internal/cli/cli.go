@@ -95,7 +95,7 @@ names only when they are whole.`,
 		a.list(), a.show(), a.why(), a.watch(), a.events(),
 		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
 		a.set(), a.credentials(), a.takeOwnership(), a.bitsadmin(),
-		a.daemon(), a.doctor(), a.version(),
+		a.daemon(), a.doctor(), a.explain(), a.version(),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
