@@ -295,7 +295,7 @@ func (r *run) checkpoint(meta transport.Meta) error {
 
 // verify checks size and digest. A file that is not what it must be is void.
 func (r *run) verify(ctx context.Context, size int64) error {
-	err := r.partial.Verify(ctx, size, r.digest)
+	err := r.partial.Verify(ctx, size, nil, r.digest)
 	var wrong *job.Error
 	if errors.As(err, &wrong) && wrong.Code == job.ValidationFailed {
 		if failed := r.startOver(ctx); failed != nil {

@@ -216,7 +216,7 @@ func (tr *transfer) fetch(ctx context.Context, s *sink.Sink) (err error) {
 		tr.records[i].done = true
 	}
 	for _, p := range ps {
-		if err := p.Verify(ctx, int64(len(tr.remote)), tr.digest); err != nil {
+		if err := p.Verify(ctx, int64(len(tr.remote)), nil, tr.digest); err != nil {
 			return brokenPromise{err}
 		}
 	}

@@ -133,6 +133,7 @@ func (p *Partial) markSparse() error {
 	err := p.sink.do(MarkSparse, p.name, func() error { return os.Rename(p.name, sparse) })
 	if err == nil {
 		p.name, p.sparse, p.entered = sparse, true, false
+		allowHoles(p.file)
 	}
 	return err
 }
@@ -163,6 +164,26 @@ func (p *Partial) Expect(size int64) error {
 // preallocateMin is the size from which room is taken ahead. For small files it would
 // cost more than it tells.
 const preallocateMin = 1 << 20
+
+// Grow makes the file at least n bytes long, by a hole at its end. Call it for a file that shall end with one,
+// and not beside other methods.
+func (p *Partial) Grow(n int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil || n <= p.length {
+		return p.err
+	}
+	if !p.sparse {
+		if err := p.markSparse(); err != nil {
+			return p.target.fail("write", err)
+		}
+	}
+	if err := p.sink.do(Truncate, p.name, func() error { return p.file.Truncate(n) }); err != nil {
+		return p.target.fail("write", err)
+	}
+	p.length, p.entered = n, false // the length is to be synced, too
+	return nil
+}
 
 // WriteAt writes b at offset off. On an error it returns how many bytes are written,
 // and those count.

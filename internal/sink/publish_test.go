@@ -344,23 +344,23 @@ func TestVerify(t *testing.T) {
 			digest, _ = job.ParseDigest(digest)
 		}
 		for _, size := range []int64{3, job.UnknownSize} {
-			if err := p.Verify(t.Context(), size, digest); err != nil {
+			if err := p.Verify(t.Context(), size, nil, digest); err != nil {
 				t.Errorf("Verify(%d, %q): %v", size, digest, err)
 			}
 		}
 	}
-	wantError(t, p.Verify(t.Context(), 3, "md5=00000000000000000000000000000000"), job.ValidationFailed, job.Fatal,
+	wantError(t, p.Verify(t.Context(), 3, nil, "md5=00000000000000000000000000000000"), job.ValidationFailed, job.Fatal,
 		"expected md5=00000000000000000000000000000000, got md5=902fbdd2b1df0c4f70b4a5d23525e932")
-	wantError(t, p.Verify(t.Context(), 3, "crc32=00000000"), job.InvalidHashAlgorithm, job.Fatal, "crc32")
-	wantError(t, p.Verify(t.Context(), 4, ""), job.ValidationFailed, job.Fatal, "of 4 bytes, 3-3 are missing")
-	wantError(t, p.Verify(t.Context(), 2, ""), job.LocalFileChanged, job.Fatal, "3 bytes on disk instead of 2")
+	wantError(t, p.Verify(t.Context(), 3, nil, "crc32=00000000"), job.InvalidHashAlgorithm, job.Fatal, "crc32")
+	wantError(t, p.Verify(t.Context(), 4, nil, ""), job.ValidationFailed, job.Fatal, "of 4 bytes, 3-3 are missing")
+	wantError(t, p.Verify(t.Context(), 2, nil, ""), job.LocalFileChanged, job.Fatal, "3 bytes on disk instead of 2")
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if err := p.Verify(ended, 3, ok[1]); !errors.Is(err, context.Canceled) {
+	if err := p.Verify(ended, 3, nil, ok[1]); !errors.Is(err, context.Canceled) {
 		t.Errorf("Verify after the end: %v", err)
 	}
 	write(t, p, []byte("E"), 4)
-	wantError(t, p.Verify(t.Context(), 5, ""), job.ValidationFailed, job.Fatal, "3-3 are missing")
+	wantError(t, p.Verify(t.Context(), 5, nil, ""), job.ValidationFailed, job.Fatal, "3-3 are missing")
 }
 
 func TestVerifyReadsAllOfALargeFile(t *testing.T) {
@@ -368,7 +368,7 @@ func TestVerifyReadsAllOfALargeFile(t *testing.T) {
 	p := open(t, newSink(thisBoot), target(t.TempDir(), "file"), nil, "")
 	b := content(2<<20 + 12345)
 	write(t, p, b, 0)
-	if err := p.Verify(t.Context(), int64(len(b)), sum(b)); err != nil {
+	if err := p.Verify(t.Context(), int64(len(b)), nil, sum(b)); err != nil {
 		t.Error(err)
 	}
 }

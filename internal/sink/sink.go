@@ -22,6 +22,7 @@ package sink
 import (
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ const (
 	SyncFile       Change = "sync file"        // one file
 	SyncFolder     Change = "sync folder"      // the names in a folder
 	SyncFileSystem Change = "sync file system" // everything on a file system
-	Truncate       Change = "truncate"         // the end of a partial file cut off
+	Truncate       Change = "truncate"         // the end of a partial file cut off, or a hole added
 	Stamp          Change = "stamp"            // mode and modification time
 	Rename         Change = "rename"           // the partial file gets its final name
 	Remove         Change = "remove"           // a partial file
@@ -118,6 +119,18 @@ const (
 func (s *Sink) partialNames(t Target) (part, sparse string) {
 	stem := filepath.Join(filepath.Dir(t.Local), s.prefix+string(t.Job)+"-"+strconv.Itoa(int(t.File)))
 	return stem + partSuffix, stem + sparseSuffix
+}
+
+// Temporary returns the name of the partial file of t, "" if there is none. Others may read it
+// while it is written; what is not filled yet reads as zeros, or is behind its end.
+func (s *Sink) Temporary(t Target) string {
+	part, sparse := s.partialNames(t)
+	for _, name := range []string{part, sparse} {
+		if fi, err := os.Lstat(name); err == nil && fi.Mode().IsRegular() {
+			return name
+		}
+	}
+	return ""
 }
 
 // parsePartialName returns the job that a partial file of this instance belongs to.

@@ -120,7 +120,7 @@ func TestAFileFromFirstByteToFinalName(t *testing.T) {
 			if d := cmp.Diff(job.Prefix(int64(len(want))), durable); err != nil || d != "" {
 				t.Fatalf("Checkpoint: %v, (-want +got):\n%s", err, d)
 			}
-			if err := p.Verify(t.Context(), int64(len(want)), ""); err != nil {
+			if err := p.Verify(t.Context(), int64(len(want)), nil, ""); err != nil {
 				t.Fatalf("Verify: %v", err)
 			}
 			if err := p.Close(); err != nil {

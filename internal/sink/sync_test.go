@@ -67,7 +67,7 @@ func TestWritersBesideCheckpoints(t *testing.T) {
 	if err != nil || have.String() != job.Prefix(int64(len(b))).String() {
 		t.Errorf("Checkpoint = %v, %v", have, err)
 	}
-	if err := p.Verify(t.Context(), int64(len(b)), sum(b)); err != nil {
+	if err := p.Verify(t.Context(), int64(len(b)), nil, sum(b)); err != nil {
 		t.Error(err)
 	}
 }

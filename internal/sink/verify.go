@@ -15,13 +15,13 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// Verify reports whether the file is whole: size bytes long without a gap, and with that
-// digest, in the form of [job.ParseDigest]. It reads the bytes back for a digest; "" and a negative
-// size are not looked at. Bytes of another digest are worth nothing: the caller should
-// then store that, as for a changed remote file, and Reset.
-func (p *Partial) Verify(ctx context.Context, size int64, digest string) error {
+// Verify reports whether the file is whole: size bytes long without a gap, but for the holes
+// that it shall have, and with that digest, in the form of [job.ParseDigest]. It reads the
+// bytes back for a digest; "" and a negative size are not looked at. Bytes of another digest
+// are worth nothing: the caller should then store that, as for a changed remote file, and Reset.
+func (p *Partial) Verify(ctx context.Context, size int64, holes job.Ranges, digest string) error {
 	if size >= 0 {
-		if missing := p.Filled().Missing(size); len(missing) > 0 {
+		if missing := p.Filled().Union(holes).Missing(size); len(missing) > 0 {
 			return p.target.reject(job.ValidationFailed, "%q is not whole: of %d bytes, %s are missing; resume the job to fetch them",
 				p.target.Local, size, missing)
 		}
