@@ -33,6 +33,12 @@ type Config struct {
 
 	// TLS is for connections to servers and to https proxies. ServerName, if set, is for servers only.
 	TLS *tls.Config
+	// VerifyServer, if not nil, decides instead of crypto/tls (and of TLS.VerifyConnection) about the certificate of each
+	// server: during the handshake, before a client certificate or a request is sent, and for resumed sessions too. An
+	// error ends the handshake. addr is the server's HOST:PORT, also behind a proxy; ctx has the values of the request
+	// that the connection is opened for. The time it takes is not part of TLSHandshakeTimeout. https proxies
+	// are verified by crypto/tls all the same. It is called by several goroutines at once.
+	VerifyServer func(ctx context.Context, addr string, state tls.ConnectionState) error
 	// Dial opens TCP connections, to proxies too. The default is a net.Dialer with a timeout of 30 s.
 	// For http URLs the connection is handed to net/http as it is, so its type can be found by httptrace.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)

@@ -55,7 +55,11 @@ type tlsDialer struct {
 	dial    dialFunc
 	config  *tls.Config
 	timeout time.Duration // of the handshake; 0 is none
+	verify  verifyFunc    // nil: crypto/tls does it
 }
+
+// verifyFunc has the type of Config.VerifyServer.
+type verifyFunc func(ctx context.Context, addr string, state tls.ConnectionState) error
 
 // DialContext connects to addr and completes the handshake with the host in it.
 func (d *tlsDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -77,9 +81,13 @@ func (d *tlsDialer) client(ctx context.Context, conn net.Conn, addr string) (*tl
 		}
 		config.ServerName = host
 	}
+	if d.verify != nil {
+		config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection does it
+		config.VerifyConnection = func(state tls.ConnectionState) error { return d.verify(ctx, addr, state) }
+	}
 	if d.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, d.timeout, errHandshakeTimeout)
+		ctx, cancel = d.limit(ctx, config)
 		defer cancel()
 	}
 	if _, ok := conn.(*bufferedConn); !ok {
@@ -94,6 +102,26 @@ func (d *tlsDialer) client(ctx context.Context, conn net.Conn, addr string) (*tl
 		return nil, fmt.Errorf("TLS handshake with %s: %w", addr, err)
 	}
 	return secure, nil
+}
+
+// limit returns ctx with the timeout of the handshake, which does not run during config.VerifyConnection: that may
+// ask others.
+func (d *tlsDialer) limit(ctx context.Context, config *tls.Config) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(d.timeout, func() { cancel(errHandshakeTimeout) })
+	if verify := config.VerifyConnection; d.verify != nil {
+		config.VerifyConnection = func(state tls.ConnectionState) error {
+			if !timer.Stop() {
+				return errHandshakeTimeout
+			}
+			defer timer.Reset(d.timeout)
+			return verify(state)
+		}
+	}
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
 }
 
 // timeoutError is a net.Error that says it was a timeout.

@@ -69,7 +69,7 @@ func (t *Transport) build(w way, proxy *url.URL, protocols *http.Protocols) *htt
 	base := t.pools.base
 	pool := base.Clone()
 	pool.Proxy, pool.Protocols = nil, protocols
-	toServer := &tlsDialer{base.DialContext, t.serverTLS(protocols), base.TLSHandshakeTimeout}
+	toServer := &tlsDialer{base.DialContext, t.serverTLS(protocols), base.TLSHandshakeTimeout, t.verifyServer}
 	pool.DialTLSContext = toServer.DialContext
 	if w == direct {
 		return pool
@@ -78,7 +78,7 @@ func (t *Transport) build(w way, proxy *url.URL, protocols *http.Protocols) *htt
 	address, _ := url.Parse(origin)
 	a := t.authority(Proxy, origin)
 	toProxy := base.DialContext
-	secure := &tlsDialer{base.DialContext, t.proxyTLS(), base.TLSHandshakeTimeout}
+	secure := &tlsDialer{base.DialContext, t.proxyTLS(), base.TLSHandshakeTimeout, nil}
 	if proxy.Scheme == "https" {
 		toProxy = secure.DialContext
 	}

@@ -25,6 +25,7 @@ type authorityKey struct {
 type Transport struct {
 	pools          pools
 	allowCleartext bool
+	verifyServer   verifyFunc                  // nil: crypto/tls does it
 	authorities    map[authorityKey]*authority // never changes: those there are credentials for
 	configured     map[Target][]Scheme
 }
@@ -35,7 +36,7 @@ func New(cfg Config) (*Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpauth: %w", err)
 	}
-	t := &Transport{allowCleartext: cfg.AllowCleartext}
+	t := &Transport{allowCleartext: cfg.AllowCleartext, verifyServer: cfg.VerifyServer}
 	t.pools = pools{base: base, transports: map[route]*http.Transport{}, lanes: map[route][]*lane{}}
 	if t.authorities, t.configured, err = cfg.authorities(t.newScheme); err != nil {
 		return nil, fmt.Errorf("httpauth: %w", err)

@@ -29,7 +29,12 @@ func Check(src transport.Source) error {
 	if err := checkHeaders(src.Headers); err != nil {
 		return err
 	}
-	_, err = New(Config{}).settings(src, u)
+	d := New(Config{})
+	ways, err := d.routes(src.Network)(u)
+	if err != nil {
+		return err
+	}
+	_, err = d.settings(src, u, ways[0])
 	return err
 }
 

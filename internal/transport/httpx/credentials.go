@@ -26,13 +26,9 @@ var anySchemes = []httpauth.Scheme{httpauth.Negotiate, httpauth.NTLM, httpauth.D
 // implicitSchemes are those that know credentials of the logged-on user.
 var implicitSchemes = []httpauth.Scheme{httpauth.Negotiate, httpauth.NTLM}
 
-// credentials are those of src bound to where they may go: the origin of its URL, and the proxy that leads
-// there. Those of a proxy that is not used are left out.
-func (d *Downloader) credentials(src transport.Source, u *url.URL, proxy func(*url.URL) (*url.URL, error)) ([]httpauth.Credentials, error) {
-	way, err := proxy(u)
-	if err != nil {
-		return nil, job.Invalid(job.InvalidProxyInfo, "%v", errProxy)
-	}
+// credentials are those of src bound to where they may go: the origin of u, and the proxy that is the way there.
+// Without one, those for a proxy are left out.
+func (d *Downloader) credentials(src transport.Source, u, way *url.URL) ([]httpauth.Credentials, error) {
 	given := src.Credentials
 	if way != nil && way.User != nil && !slices.ContainsFunc(given, isForProxy) {
 		password, _ := way.User.Password()

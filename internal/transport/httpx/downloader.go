@@ -7,12 +7,11 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
 	"github.com/ebb-transfer/ebb/internal/transport"
+	"github.com/ebb-transfer/ebb/internal/transport/httpx/revocation"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -22,23 +21,32 @@ type Config struct {
 	UserAgent string
 	// PassportNexus is the URL of the server that tells where Passport's login server is; "" is Microsoft's.
 	PassportNexus string
+	// Proxy and ProxyBypass are for jobs that say nothing about proxies, with the grammar of job.Network. The default "" is
+	// the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. A list that cannot be read is the error, with code
+	// InvalidProxyInfo, of everything that needs it.
+	Proxy, ProxyBypass string
 }
 
 // Downloader is a transport.Downloader for http and https. It is safe for concurrent use. Connections are
 // kept and shared by all sources with the same network settings and credentials.
 type Downloader struct {
-	userAgent string
-	nexus     string
-	proxies   func(*url.URL) (*url.URL, error) // those of the environment
-	clients   pool
-	single    origins // of servers that are asked for one range at a time
+	userAgent     string
+	nexus         string
+	preconfigured routes
+	resting       resting
+	revocation    *revocation.Checker
+	nameless      atomic.Int64 // of Source.CheckedBy
+	clients       pool
+	single        origins // of servers that are asked for one range at a time
 }
 
 var _ transport.Downloader = (*Downloader)(nil)
 
 // New returns a Downloader. It reads the proxies of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) now.
 func New(cfg Config) *Downloader {
-	return &Downloader{userAgent: cfg.UserAgent, nexus: cfg.PassportNexus, proxies: httpproxy.FromEnvironment().ProxyFunc()}
+	return &Downloader{
+		userAgent: cfg.UserAgent, nexus: cfg.PassportNexus, preconfigured: newRoutes(cfg.Proxy, cfg.ProxyBypass), revocation: revocation.New(),
+	}
 }
 
 // Close closes the connections that serve no body now and forgets all credentials.

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,10 +76,11 @@ func connectTimeout(n job.Network) time.Duration {
 // the source only. Errors are *job.Error.
 func (f *fetch) get(offset int64) (*http.Response, error) {
 	seen := map[string]bool{}
+	method := f.method()
 	for at := f.url; ; {
 		seen[at.String()] = true
 		f.at = at
-		resp, err := f.roundTrip(at, offset)
+		resp, err := f.roundTrip(at, method, offset)
 		if err != nil {
 			return nil, f.classify(at, err)
 		}
@@ -96,8 +98,26 @@ func (f *fetch) get(offset int64) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		at = next
+		at, method = next, redirectedMethod(method, resp.StatusCode)
 	}
+}
+
+// method is the one that the source is asked for with.
+func (f *fetch) method() string { return cmp.Or(f.source.Method, http.MethodGet) }
+
+// redirectedMethod is how a redirect is followed: as browsers do (RFC 9110 section 15.4, Fetch section 4.4).
+func redirectedMethod(method string, status int) string {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound:
+		if method == http.MethodPost {
+			return http.MethodGet
+		}
+	case http.StatusSeeOther:
+		if method != http.MethodHead {
+			return http.MethodGet
+		}
+	}
+	return method
 }
 
 // redirected is where the last answer came from, if that is to be reported.
@@ -134,6 +154,10 @@ func (f *fetch) follow(from *url.URL, resp *http.Response) (*url.URL, error) {
 		e := redirectError(resp, from, "it leads from https to http, where anybody could change the file; allow the downgrade if you trust the way")
 		e.Class = job.NeedsAction
 		return nil, e
+	case f.source.Network.SecurityFlags.Has(job.RefuseRedirects):
+		e := redirectError(resp, from, "the job's security flags refuse redirects; it leads to "+display(to))
+		e.Err = &transport.Redirect{To: to.String()}
+		return nil, e
 	}
 	return to, nil
 }
@@ -145,8 +169,8 @@ func redirectError(resp *http.Response, from *url.URL, why string) *job.Error {
 	}
 }
 
-// roundTrip sends one GET, by HTTP/2 if the server has shown that it refuses HTTP/1.1.
-func (f *fetch) roundTrip(at *url.URL, offset int64) (*http.Response, error) {
+// roundTrip sends one request, besides those of its authentication. Only the origin of the source is told its secrets.
+func (f *fetch) roundTrip(at *url.URL, method string, offset int64) (*http.Response, error) {
 	origin, err := httpauth.Origin(at)
 	if err != nil {
 		return nil, err
@@ -155,22 +179,21 @@ func (f *fetch) roundTrip(at *url.URL, offset int64) (*http.Response, error) {
 	if origin != f.origin {
 		src = foreign(src)
 	}
-	c, err := f.downloader.client(src, at)
-	if err != nil {
-		return nil, err
-	}
 	h := &hop{source: f.source, url: at, began: time.Now()}
 	req := f.request(at, src.Headers, offset).WithContext(h.context(f.ctx))
-	resp, err := c.roundTrip(req, origin)
-	if e := httpauth.Failure(resp, err); e != nil && errors.Is(e, httpauth.ErrRefused) {
-		f.downloader.clients.refuse(c, src.Try)
+	req.Method = method
+	resp, err := f.downloader.send(src, req)
+	if err == nil && method == http.MethodHead {
+		resp.ContentLength = 0 // of what is not sent
 	}
 	return resp, err
 }
 
 // foreign is src as another origin may know it: without its secrets, but for those of the proxy.
 func foreign(src transport.Source) transport.Source {
-	out := transport.Source{Network: src.Network, Owner: src.Owner, Try: src.Try}
+	out := transport.Source{
+		Network: src.Network, Owner: src.Owner, Try: src.Try, CheckCertificate: src.CheckCertificate, CheckedBy: src.CheckedBy,
+	}
 	for _, c := range src.Credentials {
 		if c.Target == targetProxy {
 			out.Credentials = append(out.Credentials, c)

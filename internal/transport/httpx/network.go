@@ -3,10 +3,11 @@ package httpx
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ebb-transfer/ebb/httpauth"
@@ -22,18 +23,14 @@ const (
 	maxIdleConnsPerHost = 64
 )
 
-// settings are all that a connection to the server of u depends on.
-func (d *Downloader) settings(src transport.Source, u *url.URL) (httpauth.Config, error) {
+// settings are all that a connection to the server of u depends on, if it goes by way of a proxy, or directly (nil).
+func (d *Downloader) settings(src transport.Source, u, way *url.URL) (httpauth.Config, error) {
 	n := src.Network
 	config, err := tlsConfig(n.CACert, src.ClientCert)
 	if err != nil {
 		return httpauth.Config{}, err
 	}
-	proxy, err := d.proxy(n.Proxy)
-	if err != nil {
-		return httpauth.Config{}, err
-	}
-	credentials, err := d.credentials(src, u, proxy)
+	credentials, err := d.credentials(src, u, way)
 	if err != nil {
 		return httpauth.Config{}, err
 	}
@@ -42,9 +39,10 @@ func (d *Downloader) settings(src transport.Source, u *url.URL) (httpauth.Config
 		return httpauth.Config{}, err
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout(n)}
+	certificates := &verifier{roots: config.RootCAs, revocation: d.revocation, fetch: d.fetchStatus(src)}
 	return httpauth.Config{
 		Credentials: credentials, AllowCleartext: n.AllowCleartext, Kerberos: realm, PassportNexus: d.nexus, Dial: dialer.DialContext, TLS: config,
-		Proxy:               func(r *http.Request) (*url.URL, error) { return withoutUser(proxy(r.URL)) },
+		Proxy: d.proxyFor(n, way), VerifyServer: certificates.verify,
 		TLSHandshakeTimeout: connectTimeout(n), ResponseHeaderTimeout: stallTimeout(n), IdleConnTimeout: idleConnTimeout,
 		MaxIdleConnsPerHost: maxIdleConnsPerHost, MaxResponseHeaderBytes: maxHeaderBytes,
 		Base: &http.Transport{
@@ -56,6 +54,31 @@ func (d *Downloader) settings(src transport.Source, u *url.URL) (httpauth.Config
 			},
 		},
 	}, nil
+}
+
+// proxyFor is httpauth.Config.Proxy for a client that goes by way. Servers that it does not lead to, of which a log-in
+// may ask something, have ways of their own.
+func (d *Downloader) proxyFor(n job.Network, way *url.URL) func(*http.Request) (*url.URL, error) {
+	ways := d.routes(n)
+	return func(r *http.Request) (*url.URL, error) {
+		found, err := ways(r.URL)
+		switch {
+		case err != nil:
+			return nil, err
+		case slices.Contains(found, way):
+			return withoutUser(way), nil
+		}
+		return withoutUser(found[0]), nil
+	}
+}
+
+func withoutUser(u *url.URL) *url.URL {
+	if u == nil || u.User == nil {
+		return u
+	}
+	bare := *u
+	bare.User = nil
+	return &bare
 }
 
 func tlsConfig(caCert string, clientCert []byte) (*tls.Config, error) {
@@ -73,6 +96,9 @@ func tlsConfig(caCert string, clientCert []byte) (*tls.Config, error) {
 	if len(clientCert) > 0 {
 		pair, err := tls.X509KeyPair(clientCert, clientCert)
 		if err != nil {
+			if strings.Contains(err.Error(), "does not match public key") {
+				return nil, job.Invalid(job.InvalidArg, "the key (--key) is not the one of the client certificate (--cert)")
+			}
 			// The cause could quote a piece of the key.
 			return nil, job.Invalid(job.InvalidArg, "the client certificate (--cert, --key) is not a PEM certificate with its unencrypted key")
 		}
@@ -80,35 +106,3 @@ func tlsConfig(caCert string, clientCert []byte) (*tls.Config, error) {
 	}
 	return config, nil
 }
-
-// proxy is how the proxy for a URL is found. Those of the environment may name a user.
-func (d *Downloader) proxy(setting string) (func(*url.URL) (*url.URL, error), error) {
-	switch setting {
-	case "":
-		return d.proxies, nil
-	case "none":
-		return func(*url.URL) (*url.URL, error) { return nil, nil }, nil
-	}
-	u, err := url.Parse(setting)
-	if err != nil || u.Hostname() == "" || u.User != nil {
-		return nil, job.Invalid(job.InvalidProxyInfo, "proxy %q is not like http://proxy.example:3128", redact(setting))
-	}
-	if _, err := httpauth.Origin(u); err != nil {
-		return nil, job.Invalid(job.InvalidProxyInfo, "%s: proxies are not supported; use http, https or socks5", u.Scheme)
-	}
-	return func(*url.URL) (*url.URL, error) { return u, nil }, nil
-}
-
-func withoutUser(u *url.URL, err error) (*url.URL, error) {
-	if err != nil {
-		return nil, errProxy // the cause quotes the URL, which may hold a password
-	}
-	if u == nil || u.User == nil {
-		return u, nil
-	}
-	bare := *u
-	bare.User = nil
-	return &bare, nil
-}
-
-var errProxy = errors.New("the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) is not a URL")

@@ -1,12 +1,14 @@
 package httpx
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,9 +42,9 @@ type client struct {
 // clientKey is a digest, so that it holds no secret.
 type clientKey [sha256.Size]byte
 
-// client returns the one for src and the server of u.
-func (d *Downloader) client(src transport.Source, u *url.URL) (*client, error) {
-	key, err := d.clientKey(src, u)
+// client returns the one for src and the server of u by a way.
+func (d *Downloader) client(src transport.Source, u, way *url.URL) (*client, error) {
+	key, err := d.clientKey(src, u, way)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +52,7 @@ func (d *Downloader) client(src transport.Source, u *url.URL) (*client, error) {
 		return c, nil
 	}
 	c := &client{key: key}
-	if c.config, err = d.settings(src, u); err != nil {
+	if c.config, err = d.settings(src, u, way); err != nil {
 		return nil, err
 	}
 	if c.http1, err = httpauth.New(c.config); err != nil {
@@ -59,14 +61,15 @@ func (d *Downloader) client(src transport.Source, u *url.URL) (*client, error) {
 	return d.clients.put(c), nil
 }
 
-// clientKey tells clients apart: by the origin of the server or proxy only if there are credentials for it.
-func (d *Downloader) clientKey(src transport.Source, u *url.URL) (clientKey, error) {
+// clientKey tells clients apart: by the origin of the server only if there are credentials for it.
+func (d *Downloader) clientKey(src transport.Source, u, way *url.URL) (clientKey, error) {
 	id := struct {
-		Network       job.Network
-		ClientCert    []byte
-		Credentials   []job.Credential
-		Server, Proxy string
-		Owner         string // of implicit credentials
+		Network     job.Network
+		ClientCert  []byte
+		Credentials []job.Credential
+		Server, Way string
+		Owner       string // of implicit credentials
+		CheckedBy   string
 	}{Network: src.Network, ClientCert: src.ClientCert, Credentials: src.Credentials}
 	if slices.ContainsFunc(src.Credentials, func(c job.Credential) bool { return c.Implicit }) {
 		id.Owner = src.Owner
@@ -74,14 +77,26 @@ func (d *Downloader) clientKey(src transport.Source, u *url.URL) (clientKey, err
 	if slices.ContainsFunc(src.Credentials, func(c job.Credential) bool { return !isForProxy(c) }) {
 		id.Server = u.Scheme + "://" + u.Host
 	}
-	if proxy, err := d.proxies(u); err == nil && proxy != nil && (proxy.User != nil || slices.ContainsFunc(src.Credentials, isForProxy)) {
-		id.Proxy = proxy.String()
+	if way != nil {
+		id.Way = way.String()
+	}
+	if src.CheckCertificate != nil {
+		id.CheckedBy = d.checkedBy(src)
 	}
 	h := sha256.New()
 	if err := json.NewEncoder(h).Encode(id); err != nil {
 		return clientKey{}, fmt.Errorf("client key: %w", err)
 	}
 	return clientKey(h.Sum(nil)), nil
+}
+
+// checkedBy is never "", and of its own for each request that does not say whose it is.
+func (d *Downloader) checkedBy(src transport.Source) string {
+	owner, _, _ := strings.Cut(src.Try, "/")
+	if name := cmp.Or(src.CheckedBy, owner); name != "" {
+		return name
+	}
+	return fmt.Sprintf("/%d", d.nameless.Add(1))
 }
 
 // roundTrip sends req by HTTP/1.1, which is at least twice as fast as HTTP/2 for large bodies, unless its
@@ -91,7 +106,7 @@ func (c *client) roundTrip(req *http.Request, origin string) (*http.Response, er
 		return t.RoundTrip(req)
 	}
 	resp, err := c.http1.RoundTrip(req)
-	if req.URL.Scheme != "https" || !refusesHTTP1(resp, err) {
+	if req.URL.Scheme != "https" || !refusesHTTP1(resp, err) || (req.Method != http.MethodGet && !refusedUnread(resp, err)) {
 		return resp, err
 	}
 	t, err2 := c.transport2()

@@ -1,0 +1,119 @@
+package httpx
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// trust is what makes a server's certificate good enough. Each flag forgives its own fault and nothing else, which is why
+// faults that are forgiven are taken out before crypto/x509 looks for the others: it stops at the first one.
+type trust struct {
+	roots *x509.CertPool // nil: the system's
+	flags job.SecurityFlags
+	now   time.Time
+}
+
+// trail is how a certificate leads to an authority.
+type trail struct {
+	chains   [][]*x509.Certificate // each from the server's certificate on; they may be copies with other dates
+	anchored bool                  // the last of each chain is trusted; else there is one chain, as far as the server's certificates lead
+}
+
+// check returns the trail of certs[0], the certificate of host, over the others.
+func (t *trust) check(certs []*x509.Certificate, host string) (trail, error) {
+	chains, err := t.trusted(certs)
+	out := trail{chains: chains, anchored: true}
+	if errors.As(err, new(x509.UnknownAuthorityError)) && t.flags.Has(job.IgnoreUnknownCA) {
+		out.anchored = false
+		out.chains, err = t.presented(certs)
+	}
+	if err == nil && !t.flags.Has(job.IgnoreHostName) {
+		err = certs[0].VerifyHostname(host)
+	}
+	return out, err
+}
+
+func (t *trust) usages() []x509.ExtKeyUsage {
+	if t.flags.Has(job.IgnoreUsage) {
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+	}
+	return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+}
+
+// trusted are the chains to an authority that is trusted.
+func (t *trust) trusted(certs []*x509.Certificate) (chains [][]*x509.Certificate, err error) {
+	times := []time.Time{t.now}
+	if t.flags.Has(job.IgnoreDate) {
+		// Dates of the system's authorities cannot be taken away, but when the server's certificate was
+		// made they were valid.
+		times = append(times, certs[0].NotBefore)
+		certs = timeless(certs)
+	}
+	for _, at := range times {
+		chains, err = certs[0].Verify(x509.VerifyOptions{
+			Roots: t.roots, Intermediates: poolOf(certs[1:]), CurrentTime: at, KeyUsages: t.usages(),
+		})
+		if err == nil {
+			return chains, nil
+		}
+	}
+	return nil, err
+}
+
+// presented is the chain from certs[0] as far as the others are its issuers, checked for everything but who issued the last one.
+func (t *trust) presented(certs []*x509.Certificate) ([][]*x509.Certificate, error) {
+	all := timeless(certs)
+	chain := all[:1]
+	linked, err := all[0].Verify(x509.VerifyOptions{
+		Roots: poolOf(all[1:]), Intermediates: poolOf(all[1:]), CurrentTime: t.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	if err == nil {
+		chain = slices.MaxFunc(linked, func(a, b []*x509.Certificate) int { return len(a) - len(b) })
+	}
+	if !t.flags.Has(job.IgnoreDate) {
+		if err := t.checkDates(chain, certs); err != nil {
+			return nil, err
+		}
+	}
+	return all[0].Verify(x509.VerifyOptions{
+		Roots: poolOf(chain[len(chain)-1:]), Intermediates: poolOf(chain), CurrentTime: t.now, KeyUsages: t.usages(),
+	})
+}
+
+// checkDates checks the certificates of chain, which are copies of some in certs.
+func (t *trust) checkDates(chain, certs []*x509.Certificate) error {
+	for _, c := range certs {
+		if !slices.ContainsFunc(chain, c.Equal) {
+			continue
+		}
+		if t.now.Before(c.NotBefore) || t.now.After(c.NotAfter) {
+			return x509.CertificateInvalidError{Cert: c, Reason: x509.Expired, Detail: fmt.Sprintf(
+				"current time %s is not between %s and %s", t.now.Format(time.RFC3339), c.NotBefore.Format(time.RFC3339), c.NotAfter.Format(time.RFC3339))}
+		}
+	}
+	return nil
+}
+
+// timeless are copies of certs that are always valid.
+func timeless(certs []*x509.Certificate) []*x509.Certificate {
+	out := make([]*x509.Certificate, len(certs))
+	for i, c := range certs {
+		always := *c
+		always.NotBefore, always.NotAfter = time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		out[i] = &always
+	}
+	return out
+}
+
+func poolOf(certs []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range certs {
+		pool.AddCert(c)
+	}
+	return pool
+}
