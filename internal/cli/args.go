@@ -21,7 +21,7 @@ func checkLine(cmd *cobra.Command, args []string) error {
 		value := f.Value.String()
 		switch {
 		case wrong != nil:
-		case value == "" && f.Value.Type() == "string":
+		case value == "" || value == "[]":
 			wrong = usage("--%s is empty; leave it out, or see %s --help", f.Name, cmd.CommandPath())
 		case !plain(value):
 			wrong = usage("--%s holds a control character or is not UTF-8", f.Name)

@@ -2,8 +2,10 @@
 // becomes text for a person or JSON for a script. It reaches the service only through package ebb
 // (or package local, for --standalone).
 //
-// One file per command or family of commands; args.go checks the command line, flags.go, auth.go and
-// prompt.go are the flags that make a job, progress.go the bars, output.go text and JSON, exit.go the exit codes.
+// One file per command or family of commands; args.go checks the command line; properties.go is the table of a job's
+// settings, from which come flags, keys of set and rows of show, and field.go how their values are read and written;
+// flags.go, auth.go, secrets.go and prompt.go are the other flags that make a job; progress.go the bars, output.go text and
+// JSON, exit.go the exit codes.
 package cli
 
 import (
@@ -91,10 +93,10 @@ names only when they are whole.`,
 	fl.BoolVar(&a.standalone, "standalone", false, "run the transfers in this process, without a daemon")
 	fl.BoolVar(&a.system, "system", false, "talk to the machine's service instead of your own")
 	group(root,
-		a.get(), a.create(), a.addFile(), a.attach(),
+		a.get(), a.create(), a.addFile(), a.addFiles(), a.file(), a.attach(),
 		a.list(), a.show(), a.why(), a.watch(), a.events(),
 		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
-		a.set(), a.credentials(), a.takeOwnership(), a.bitsadmin(),
+		a.set(), a.credentials(), a.headers(), a.certificate(), a.takeOwnership(), a.bitsadmin(),
 		a.daemon(), a.doctor(), a.explain(), a.version(),
 	)
 	root.InitDefaultCompletionCmd()

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,25 @@ func (a *app) completeID(cmd *cobra.Command, args []string, prefix string) ([]st
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	return a.completeIDs(cmd, args, prefix)
+}
+
+// completeSetting offers the ID of a job, then the keys of its settings, then their values.
+func (a *app) completeSetting(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return a.completeIDs(cmd, args, prefix)
+	}
+	key, _, hasKey := strings.Cut(prefix, "=")
+	var out []string
+	for _, p := range properties {
+		if !hasKey {
+			out = append(out, p.key+"=")
+		} else if p.key == key {
+			for _, word := range p.words {
+				out = append(out, key+"="+word)
+			}
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // completeIDs offers the IDs of jobs that are not named yet. It never starts a daemon.
@@ -55,4 +76,30 @@ func priorities() []string {
 		out = append(out, p.String())
 	}
 	return out
+}
+
+// completeFile offers the ID of a job, then the numbers of its files.
+func (a *app) completeFile(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return a.completeIDs(cmd, args, prefix)
+	}
+	client, err := a.peek(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer client.Close()
+	j, err := client.Job(cmd.Context(), args[0])
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []string
+	for f, err := range j.Files(cmd.Context()) {
+		if err != nil || len(out) == maxCompletions {
+			break
+		}
+		if !f.Removed {
+			out = append(out, cobra.CompletionWithDesc(strconv.Itoa(int(f.ID)), oneLine(filepath.Base(f.Local))))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }

@@ -58,7 +58,7 @@ func TestManualIsComplete(t *testing.T) {
 			t.Errorf("docs/cli.md names --%s, which is not there", m[1])
 		}
 	}
-	for key := range settingKeys {
+	for _, key := range settingKeys() {
 		if !strings.Contains(text, "`"+key+"`") {
 			t.Errorf("docs/cli.md does not name the setting %s", key)
 		}

@@ -98,13 +98,14 @@ func exitCode(err error) int {
 func codeExit(c job.Code) int {
 	switch c {
 	case job.InvalidArg, job.StringTooLong, job.InvalidHashAlgorithm, job.InvalidProxyInfo, job.InvalidAuthScheme, job.InvalidAuthTarget,
-		job.UsernameTooLarge, job.PasswordTooLarge:
+		job.UsernameTooLarge, job.PasswordTooLarge, job.ProxyListTooLarge, job.ProxyBypassListTooLarge, job.MaxDownloadSizeInvalid,
+		job.OverlappingRanges:
 		return exitUsage
 	case job.ValidationFailed:
 		return exitData
-	case job.HTTPStatus(404), job.HTTPStatus(410), job.NotFound:
+	case job.HTTPStatus(404), job.HTTPStatus(410), job.NotFound, job.FileNotFound:
 		return exitNoInput
-	case job.NotImplemented, job.UnsupportedConfiguration:
+	case job.NotImplemented, job.UnsupportedConfiguration, job.DownloadOnlyProperty, job.NotSupportedWithMethod, job.RandomAccess:
 		return exitUnavailable
 	case job.FileExists, job.DiskFull, job.PathNotFound, job.IsDirectory, job.NameTooLong, job.BadName, job.WriteProtect, job.WriteFault:
 		return exitCantCreate

@@ -14,7 +14,7 @@ import (
 func (a *app) get() *cobra.Command {
 	var f jobFlags
 	var folder, out string
-	var detach, noComplete bool
+	var detach bool
 	cmd := &cobra.Command{
 		Use:   "get URL...",
 		Short: "Download files: create a job, follow it, complete it",
@@ -38,7 +38,7 @@ settings and credentials that are given now.`,
 			if err != nil {
 				return err
 			}
-			spec.AutoComplete, spec.Resume = !noComplete, true
+			spec.Resume = true
 			return a.with(cmd.Context(), func(s *session) error {
 				j, err := a.createOrGoOn(cmd.Context(), s, spec)
 				if err != nil {
@@ -52,13 +52,14 @@ settings and credentials that are given now.`,
 			})
 		},
 	}
-	f.register(cmd)
+	settings := newSettings()
+	settings.Priority = job.Foreground // a person waits
+	f.register(cmd, settings)
 	fl := cmd.Flags()
 	fl.BoolVar(&f.netrc, "netrc", false, "take user and password from ~/.netrc, or the file that NETRC names")
 	fl.StringVarP(&folder, "dir", "d", ".", "`folder` for the files; their names come from the server or the URL")
 	fl.StringVarP(&out, "output", "o", "", "name of the `file`, for one URL")
 	fl.BoolVar(&detach, "detach", false, "return at once and leave the job to the daemon")
-	fl.BoolVar(&noComplete, "no-complete", false, "keep the files under their temporary names until `ebb complete`")
 	return cmd
 }
 
@@ -68,14 +69,11 @@ func (f *jobFlags) downloads(a *app, urls []string, folder, out string) (job.Spe
 	if err != nil {
 		return job.Spec{}, err
 	}
-	spec, err := f.spec()
+	spec, err := f.spec(a)
 	if err != nil {
 		return spec, err
 	}
 	spec.Files = files
-	if f.priority == "" {
-		spec.Priority = job.Foreground // a person waits
-	}
 	if spec.Name == "" {
 		spec.Name = nameFor(files)
 	}
@@ -162,11 +160,11 @@ func goOn(ctx context.Context, j *ebb.Job, spec job.Spec) error {
 			return err
 		}
 	}
-	if err := j.Set(ctx, map[string]any{
-		"priority": spec.Priority, "limit": spec.Limit, "deadline": spec.Deadline,
-		"retry_delay": spec.RetryDelay, "no_progress_timeout": spec.NoProgressTimeout,
-		"auto_complete": spec.AutoComplete, "overwrite": spec.Overwrite, "network": spec.Network,
-	}); err != nil {
+	patch := map[string]any{}
+	for i := range properties {
+		properties[i].into(patch, &spec.Settings)
+	}
+	if err := j.Set(ctx, patch); err != nil {
 		return err
 	}
 	if j.State != job.Transferred {

@@ -3,164 +3,149 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os/user"
+	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/job"
 )
 
+// filter chooses among jobs.
+type filter struct {
+	all    bool
+	states []string
+	name   string
+	owner  string
+	limit  int
+
+	wanted  []job.State    // of states; any when empty
+	pattern *regexp.Regexp // of name; nil for any
+}
+
 func (a *app) list() *cobra.Command {
-	var all bool
+	var f filter
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List jobs",
 		Example: `  ebb list
-  ebb list --all --json | jq -r 'select(.state == "error") | .id'`,
+  ebb list --state error,transient-error
+  ebb list --all --name 'nightly*' --limit 10
+  ebb list --system --owner alice
+  ebb list --json | jq -r 'select(.totals.files > 100) | .id'`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(s *session) error { return a.listJobs(cmd.Context(), s, all) })
+			if err := f.prepare(a.system, cmd.Flags().Changed("limit")); err != nil {
+				return err
+			}
+			return a.with(cmd.Context(), func(s *session) error { return a.listJobs(cmd.Context(), s, f) })
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "jobs that are completed or cancelled as well")
+	fl := cmd.Flags()
+	fl.BoolVar(&f.all, "all", false, "jobs that are completed or cancelled as well")
+	fl.StringSliceVar(&f.states, "state", nil, "only jobs in one of these `states`, such as error or transient-error")
+	fl.StringVar(&f.name, "name", "", "only jobs with a name like this `pattern` of * and ?, ignoring case")
+	fl.StringVar(&f.owner, "owner", "", "only the jobs of this `user`, with --system")
+	fl.IntVar(&f.limit, "limit", 0, "at most so many jobs; the default is no limit")
+	oneOf(cmd, map[string][]string{"state": stateWords()})
 	return cmd
 }
 
-func (a *app) listJobs(ctx context.Context, s *session, all bool) error {
+// prepare reads what the flags say.
+func (f *filter) prepare(system, limited bool) error {
+	for _, word := range f.states {
+		var s job.State
+		if err := s.UnmarshalText([]byte(strings.ReplaceAll(word, "-", "_"))); err != nil {
+			return usage("--state %q is none of %s", word, strings.Join(stateWords(), ", "))
+		}
+		f.wanted = append(f.wanted, s)
+		f.all = f.all || s.Final()
+	}
+	if f.name != "" {
+		pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(f.name))
+		f.pattern = regexp.MustCompile("(?is)^" + pattern + "$")
+	}
+	switch {
+	case f.owner != "" && !system:
+		return usage("--owner is for --system: your own service has no jobs but yours")
+	case limited && f.limit < 1:
+		return usage("--limit %d is less than 1", f.limit)
+	}
+	if f.owner != "" && !strings.Contains(f.owner, ":") && !strings.HasPrefix(f.owner, "S-") {
+		u, err := user.Lookup(f.owner)
+		if err != nil {
+			return usage("--owner: there is no user %q; a number is written as uid:1000", f.owner)
+		}
+		f.owner = ownerOf(u)
+	}
+	return nil
+}
+
+// ownerOf is how the service names a user: by number, and on Windows by SID.
+func ownerOf(u *user.User) string {
+	if strings.HasPrefix(u.Uid, "S-") {
+		return u.Uid
+	}
+	return "uid:" + u.Uid
+}
+
+func stateWords() []string {
+	var out []string
+	for s := job.Queued; s <= job.Cancelled; s++ {
+		out = append(out, strings.ReplaceAll(s.String(), "_", "-"))
+	}
+	return out
+}
+
+// wants reports whether the job is to be listed.
+func (f *filter) wants(s job.Snapshot) bool {
+	return (len(f.wanted) == 0 || slices.Contains(f.wanted, s.State)) &&
+		(f.pattern == nil || f.pattern.MatchString(s.Name)) &&
+		(f.owner == "" || f.owner == s.Owner)
+}
+
+func (a *app) listJobs(ctx context.Context, s *session, f filter) error {
 	table := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
 	rows := 0
-	for j, err := range s.Jobs(ctx, all) {
+	for j, err := range s.Jobs(ctx, f.all) {
 		if err != nil {
 			return err
 		}
-		if a.json {
-			a.printJSON(j.Snapshot)
+		if !f.wants(j.Snapshot) {
 			continue
 		}
-		if rows == 0 {
-			_, _ = fmt.Fprintln(table, "ID\tSTATE\tPRIORITY\tFILES\tPROGRESS\tNAME")
+		if rows++; a.json {
+			a.printJSON(j.Snapshot)
+		} else {
+			a.listRow(table, j.Snapshot, rows == 1)
 		}
-		rows++
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", j.ID.Short(), stateText(j.Snapshot), j.Priority,
-			j.Totals.FilesDone, j.Totals.Files, progressText(j.Snapshot), nameText(j.Snapshot))
+		if rows == f.limit {
+			break
+		}
 	}
-	if rows == 0 {
+	switch {
+	case rows > 0:
+	case f.wanted != nil || f.pattern != nil || f.owner != "":
+		a.hintf("there are no such jobs")
+	default:
 		a.hintf("there are no jobs; begin with: ebb get URL")
 	}
 	a.written(table.Flush())
 	return nil
 }
 
-func (a *app) show() *cobra.Command {
-	return a.reading(&cobra.Command{Use: "show ID", Short: "Show a job and its files", Example: `  ebb show 3f2a`}, a.showJob)
-}
-
-func (a *app) showJob(ctx context.Context, _ *session, j *ebb.Job) error {
-	files := []job.FileSnapshot{}
-	for f, err := range j.Files(ctx) {
-		if err != nil {
-			return err
-		}
-		files = append(files, f)
+// listRow adds a job to the table, below the heading if it is the first. Whose it is matters where many have jobs.
+func (a *app) listRow(table *tabwriter.Writer, s job.Snapshot, first bool) {
+	heading, owner := "", ""
+	if a.system {
+		heading, owner = "OWNER\t", s.Owner+"\t"
 	}
-	if a.json {
-		a.printJSON(struct {
-			job.Snapshot
-			Files []job.FileSnapshot `json:"files"`
-		}{j.Snapshot, files})
-		return nil
+	if first {
+		_, _ = fmt.Fprintf(table, "ID\t%sSTATE\tPRIORITY\tFILES\tPROGRESS\tNAME\n", heading)
 	}
-	table := tabwriter.NewWriter(a.Stdout, 0, 8, 2, ' ', 0)
-	for _, row := range jobRows(j.Snapshot) {
-		if row[1] != "" {
-			_, _ = fmt.Fprintf(table, "%s:\t%s\n", row[0], oneLine(row[1]))
-		}
-	}
-	for _, f := range files {
-		_, _ = fmt.Fprintf(table, "file %d:\t%s\n\t← %s\n\t%s\n", f.ID, oneLine(f.Local), oneLine(f.URL), fileText(f))
-	}
-	a.written(table.Flush())
-	return nil
-}
-
-func jobRows(s job.Snapshot) [][2]string {
-	rows := [][2]string{
-		{"id", string(s.ID)},
-		{"name", s.Name},
-		{"description", s.Description},
-		{"owner", s.Owner},
-		{"state", stateText(s)},
-		{"why", s.Waits},
-		{"priority", s.Priority.String()},
-		{"progress", progressText(s)},
-		{"files", fmt.Sprintf("%d of %d", s.Totals.FilesDone, s.Totals.Files)},
-	}
-	if s.Rate > 0 {
-		rows = append(rows, [2]string{"rate", bytesText(s.Rate) + "/s"})
-	}
-	if e := s.Error; e != nil {
-		rows = append(rows, [2]string{"error", e.Error()},
-			[2]string{"error code", fmt.Sprintf("%s (%s) in %s", e.Code.Hex(), e.Code, strings.ReplaceAll(e.Context.String(), "_", " "))})
-	}
-	if len(s.Credentials) > 0 {
-		var pairs []string
-		for _, c := range s.Credentials {
-			pairs = append(pairs, c.Target+"/"+c.Scheme)
-		}
-		rows = append(rows, [2]string{"credentials", strings.Join(pairs, ", ")})
-	}
-	if s.NeedsCredentials {
-		rows = append(rows, [2]string{"needs credentials", "ownership changed"})
-	}
-	if len(s.HeaderNames) > 0 {
-		rows = append(rows, [2]string{"headers", strings.Join(s.HeaderNames, ", ")})
-	}
-	if s.Limit > 0 {
-		rows = append(rows, [2]string{"limit", bytesText(s.Limit) + "/s"})
-	}
-	rows = append(rows, [2]string{"errors so far", fmt.Sprint(s.ErrorCount)}, [2]string{"created", timeText(s.Created)}, [2]string{"modified", timeText(s.Modified)})
-	if !s.Finished.IsZero() {
-		rows = append(rows, [2]string{"transferred", timeText(s.Finished)})
-	}
-	return rows
-}
-
-func fileText(f job.FileSnapshot) string {
-	switch {
-	case f.Done:
-		return bytesText(f.Size) + ", whole"
-	case f.Size < 0:
-		return bytesText(f.Transferred) + " of unknown size"
-	}
-	return bytesText(f.Transferred) + " of " + bytesText(f.Size)
-}
-
-func (a *app) why() *cobra.Command {
-	return a.reading(&cobra.Command{
-		Use: "why ID", Short: "Say in one sentence why a job does not move", Example: `  ebb why 3f2a`,
-	}, func(_ context.Context, _ *session, j *ebb.Job) error {
-		reason := whyText(j.Snapshot)
-		if a.json {
-			a.printJSON(map[string]any{"id": j.ID, "state": j.State, "why": reason})
-			return nil
-		}
-		a.printf("job %s: %s\n", j.ID.Short(), oneLine(reason))
-		return nil
-	})
-}
-
-func whyText(s job.Snapshot) string {
-	switch {
-	case s.Waits != "":
-		return s.Waits
-	case s.State == job.Transferring:
-		return "it moves, at " + bytesText(s.Rate) + "/s"
-	case s.State == job.Connecting:
-		return "it is asking the server"
-	case s.Error != nil:
-		return fmt.Sprintf("it is %s: %s", stateText(s), s.Error.Error())
-	}
-	return "it is " + stateText(s)
+	_, _ = fmt.Fprintf(table, "%s\t%s%s\t%s\t%d/%d\t%s\t%s\n", s.ID.Short(), owner, stateText(s), s.Priority,
+		s.Totals.FilesDone, s.Totals.Files, progressText(s), nameText(s))
 }

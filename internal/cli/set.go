@@ -1,12 +1,7 @@
 package cli
 
 import (
-	"errors"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,124 +13,86 @@ func (a *app) set() *cobra.Command {
 	return &cobra.Command{
 		Use:   "set ID KEY=VALUE...",
 		Short: "Change settings of a job, also while it runs",
-		Long: `Change settings of a job. The keys are:
+		Long: `Change settings of a job: all that are named, or none. An empty value takes a text away; notify-command and
+pin are given several times for several words. The keys are:
 
-  name, description, priority, limit, retry-delay, no-progress-timeout, max-download-time,
-  inactivity-timeout, timeout (from now; 0 for none), auto-complete, overwrite, allow-cleartext,
-  notify-flags, webhook`,
+` + wrapped(settingKeys(), 90),
 		Example: `  ebb set 3f2a priority=low limit=500K
-  ebb set 3f2a retry-delay=60s`,
+  ebb set 3f2a retry-delay=60s transfer-policy=not-roaming
+  ebb set 3f2a notify-flags=transferred,error,file-transferred
+  ebb set 3f2a notify-command=/usr/local/bin/unpack notify-command=--quiet`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usage("%s takes ID and at least one KEY=VALUE; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return areIDs(cmd, args[:1])
 		},
-		ValidArgsFunction: a.completeID,
+		ValidArgsFunction: a.completeSetting,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			settings := map[string]any{}
-			for _, arg := range args[1:] {
-				if err := setting(settings, arg); err != nil {
+			scratch := job.DefaultSettings()
+			if _, err := settings(&scratch, args[1:]); err != nil { // what is wrong in itself needs no service
+				return err
+			}
+			return a.onJob(cmd.Context(), args[0], func(_ *session, j *ebb.Job) error {
+				now := j.Settings
+				patch, err := settings(&now, args[1:])
+				if err != nil {
 					return err
 				}
-			}
-			return a.onJob(cmd.Context(), args[0], func(_ *session, j *ebb.Job) error { return j.Set(cmd.Context(), settings) })
+				return j.Set(cmd.Context(), patch)
+			})
 		},
 	}
 }
 
-// settingKeys are the settings that can be changed, with how each is read into the JSON of the service.
-var settingKeys = map[string]func(value string) (name string, v any, err error){
-	"name":                text("name"),
-	"description":         text("description"),
-	"webhook":             text("notify_url"),
-	"priority":            readPriority,
-	"limit":               readLimit,
-	"timeout":             readTimeout,
-	"retry-delay":         duration("retry_delay"),
-	"no-progress-timeout": duration("no_progress_timeout"),
-	"max-download-time":   duration("max_download_time"),
-	"inactivity-timeout":  duration("inactivity_timeout"),
-	"auto-complete":       boolean("auto_complete"),
-	"overwrite":           boolean("overwrite"),
-	"notify-flags":        readNotifyFlags,
-	"allow-cleartext":     readCleartext,
-}
-
-// setting reads KEY=VALUE into the JSON that the service takes.
-func setting(into map[string]any, arg string) error {
-	key, value, ok := strings.Cut(arg, "=")
-	if !ok {
-		return usage("%q is not like KEY=VALUE", arg)
-	}
-	read := settingKeys[key]
-	if read == nil {
-		return usage("there is no setting %q%s", key, suggestion(key, slices.Sorted(maps.Keys(settingKeys)), "ebb set"))
-	}
-	name, v, err := read(value)
-	if err != nil {
-		return usage("%s: %v", arg, err)
-	}
-	into[name] = v
-	return nil
-}
-
-func text(name string) func(string) (string, any, error) {
-	return func(value string) (string, any, error) { return name, value, nil }
-}
-
-func duration(name string) func(string) (string, any, error) {
-	return func(value string) (string, any, error) {
-		var d job.Duration
-		err := d.UnmarshalText([]byte(value))
-		return name, d, err
-	}
-}
-
-func boolean(name string) func(string) (string, any, error) {
-	return func(value string) (string, any, error) {
-		if value != "true" && value != "false" {
-			return name, nil, errors.New("is neither true nor false")
+// settings reads words like KEY=VALUE into s, and returns the JSON that changes what they name.
+func settings(s *job.Settings, words []string) (map[string]any, error) {
+	patch, seen := map[string]any{}, map[string]bool{}
+	for _, word := range words {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok {
+			return nil, usage("%q is not like KEY=VALUE", word)
 		}
-		return name, value == "true", nil
+		p := propertyOf(key)
+		if p == nil {
+			return nil, usage("there is no setting %q%s", key, suggestion(key, settingKeys(), "ebb set"))
+		}
+		if err := p.assign(s, value, !seen[key]); err != nil {
+			return nil, usage("%s: %v", word, err)
+		}
+		seen[key] = true
+		p.into(patch, s)
 	}
+	return patch, nil
 }
 
-// readCleartext changes that alone of how servers are reached.
-func readCleartext(value string) (string, any, error) {
-	name, allowed, err := boolean("allow_cleartext")(value)
-	return "network", map[string]any{name: allowed}, err
-}
-
-func readPriority(value string) (string, any, error) {
-	var p job.Priority
-	err := p.UnmarshalText([]byte(value))
-	return "priority", p, err
-}
-
-func readLimit(value string) (string, any, error) {
-	if value == "" {
-		return "limit", nil, errors.New("is empty; 0 is no limit")
+func settingKeys() []string {
+	out := make([]string, len(properties))
+	for i, p := range properties {
+		out[i] = p.key
 	}
-	rate, err := parseRate("limit", value)
-	return "limit", rate, err
+	return out
 }
 
-// readTimeout turns a time from now into the deadline.
-func readTimeout(value string) (string, any, error) {
-	var d job.Duration
-	err := d.UnmarshalText([]byte(value))
-	var deadline time.Time
-	if d > 0 {
-		deadline = time.Now().Add(time.Duration(d))
+// wrapped is words by comma, in lines of at most width columns.
+func wrapped(words []string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range words {
+		if i < len(words)-1 {
+			word += ","
+		}
+		switch {
+		case column == 0:
+			b.WriteString("  ")
+		case column+len(word) >= width:
+			b.WriteString("\n  ")
+			column = 0
+		default:
+			b.WriteString(" ")
+		}
+		b.WriteString(word)
+		column += len(word) + 1
 	}
-	return "deadline", deadline, err
-}
-
-func readNotifyFlags(value string) (string, any, error) {
-	n, err := strconv.ParseUint(value, 0, 32)
-	if err != nil {
-		err = errors.New("is not the sum of 1 (transferred), 2 (error), 4 (disable) and 16 (file transferred)")
-	}
-	return "notify_flags", n, err
+	return b.String()
 }

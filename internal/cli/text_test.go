@@ -7,22 +7,6 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-func TestRates(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]int64{
-		"": 0, "0": 0, "1": 1, "500": 500, "500K": 500 << 10, "500k": 500 << 10, "2M": 2 << 20, "2MB": 2 << 20, "1.5G": 3 << 29, "10B": 10,
-	} {
-		if got, err := parseRate("--limit", in); got != want || err != nil {
-			t.Errorf("parseRate(%q) = %d, %v, want %d", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"-1", "0.5", "K", "1X", "1KK", "1 M", "NaN", "Inf", "1e99", "0x10"} {
-		if got, err := parseRate("--limit", in); err == nil {
-			t.Errorf("parseRate(%q) = %d, want an error", in, got)
-		}
-	}
-}
-
 func TestBytesText(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[int64]string{
@@ -62,7 +46,7 @@ func TestSuggestion(t *testing.T) {
 func TestNeedsCredentials(t *testing.T) {
 	t.Parallel()
 	taken := job.Snapshot{Job: job.Job{ID: "3f2a", State: job.Queued, NeedsCredentials: true}, Waits: "it needs credentials: ownership changed; it waits"}
-	if !slices.Contains(jobRows(taken), [2]string{"needs credentials", "ownership changed"}) {
+	if !slices.Contains(jobRows(taken), row{"needs credentials", "ownership changed"}) {
 		t.Errorf("ebb show: %q", jobRows(taken))
 	}
 	if got := whyText(taken); got != taken.Waits {
