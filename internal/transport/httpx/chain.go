@@ -47,22 +47,30 @@ func (t *trust) usages() []x509.ExtKeyUsage {
 
 // trusted are the chains to an authority that is trusted.
 func (t *trust) trusted(certs []*x509.Certificate) (chains [][]*x509.Certificate, err error) {
-	times := []time.Time{t.now}
 	if t.flags.Has(job.IgnoreDate) {
-		// Dates of the system's authorities cannot be taken away, but when the server's certificate was
-		// made they were valid.
-		times = append(times, certs[0].NotBefore)
-		certs = timeless(certs)
+		return t.trustedOnce(timeless(certs), certs[0].NotBefore)
 	}
-	for _, at := range times {
-		chains, err = certs[0].Verify(x509.VerifyOptions{
-			Roots: t.roots, Intermediates: poolOf(certs[1:]), CurrentTime: at, KeyUsages: t.usages(),
-		})
-		if err == nil {
+	return t.trustedAt(certs, t.now)
+}
+
+// trustedOnce is trusted for certificates without dates. Those of the authorities cannot be taken away, so that it looks for
+// a time at which they were valid: the end of one that has expired, or when the server's certificate was made.
+func (t *trust) trustedOnce(certs []*x509.Certificate, made time.Time) (chains [][]*x509.Certificate, err error) {
+	times := []time.Time{t.now, made}
+	for i := 0; i < len(times); i++ {
+		if chains, err = t.trustedAt(certs, times[i]); err == nil {
 			return chains, nil
+		}
+		var invalid x509.CertificateInvalidError
+		if i == 0 && errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+			times = append(times, invalid.Cert.NotAfter)
 		}
 	}
 	return nil, err
+}
+
+func (t *trust) trustedAt(certs []*x509.Certificate, at time.Time) ([][]*x509.Certificate, error) {
+	return certs[0].Verify(x509.VerifyOptions{Roots: t.roots, Intermediates: poolOf(certs[1:]), CurrentTime: at, KeyUsages: t.usages()})
 }
 
 // presented is the chain from certs[0] as far as the others are its issuers, checked for everything but who issued the last one.
