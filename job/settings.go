@@ -114,7 +114,7 @@ type Settings struct {
 	// only.
 	OnDemand bool `json:"on_demand,omitzero"`
 	// HeadersWriteOnly says that nobody may read the custom headers' values back. There is no way back from true.
-	HeadersWriteOnly bool `json:"headers_write_only,omitzero"`
+	HeadersWriteOnly bool `json:"headers_write_only"`
 	// ReplyFile is where the reply of an upload-reply job goes.
 	ReplyFile string `json:"reply_file,omitempty"`
 	// PeerCaching are the peer-caching flags of BITS: 1 client, 2 server, 4 no BranchCache. They are kept, and have no
