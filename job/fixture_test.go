@@ -13,6 +13,8 @@ const size = 4 << 20 // of every file in the tests
 var (
 	errTransient   = &Error{Context: ContextTransport, Code: ConnectFailure, Class: Transient, Text: "connection refused"}
 	errFatal       = &Error{Context: ContextRemoteFile, Code: HTTPStatus(404), Class: Fatal, Text: "no such file"}
+	errOffline     = &Error{Context: ContextTransport, Code: NetworkDisconnected, Class: Transient, Text: "there is no network"}
+	errCost        = &Error{Context: ContextTransport, Code: BlockedByCost, Class: Transient, Text: "the network is metered"}
 	errNeedsAction = &Error{Context: ContextLocalFile, Code: DiskFull, Class: NeedsAction, Text: "disk full; free some space"}
 )
 

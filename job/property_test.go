@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,8 @@ func TestLifeKeepsTheRules(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := t0
-		j, err := New("job", "uid:1", rapid.SampledFrom([]Type{Download, Download, Upload}).Draw(t, "type"), drawSettings(t), now)
+		typ := rapid.SampledFrom([]Type{Download, Download, Download, Upload}).Draw(t, "type")
+		j, err := New("job", "uid:1", typ, drawSettings(t, typ), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,8 +95,14 @@ func (s transitionSeen) checkJob(t *rapid.T) {
 	if !slices.Contains(States(), j.State) || (j.State.Final() && j.Intent != NoIntent) {
 		t.Errorf("%T made a job that is %v and %v", s.ev, j.State, j.Intent)
 	}
-	if (j.State == TransientError) == j.RetryAt.IsZero() {
+	if !j.RetryAt.IsZero() && j.State != TransientError {
 		t.Errorf("%T: a job that is %v has RetryAt %v", s.ev, j.State, j.RetryAt)
+	}
+	if _, blocks := s.ev.(Blocked); j.Blocked() && !before.Blocked() && !blocks {
+		t.Errorf("%T: nothing blocks the job, and it is never tried again", s.ev)
+	}
+	if j.Blocked() && !j.FailingSince.IsZero() {
+		t.Errorf("%T: the no-progress clock of a blocked job runs", s.ev)
 	}
 	if (j.State == InError || j.State == TransientError) && j.Error == nil {
 		t.Errorf("%T: no error says why the job is %v", s.ev, j.State)
@@ -117,6 +125,44 @@ func (s transitionSeen) checkJob(t *rapid.T) {
 	if j.State != before.State && j.Modified != s.now {
 		t.Errorf("%T changed the state without a trace in Modified", s.ev)
 	}
+	if len(j.Failures) > MaxFailures || (j.Error != nil && len(j.Error.Text) > maxErrorText) {
+		t.Errorf("%T: the job keeps %d failures and %d bytes of an error", s.ev, len(j.Failures), len(j.Error.Text))
+	}
+	s.checkSettings(t)
+	s.checkRests(t)
+}
+
+// checkSettings sees that what is too late to be changed is not changed.
+func (s transitionSeen) checkSettings(t *rapid.T) {
+	before, j := s.before, s.after
+	if before.Resumed && (j.Method != before.Method || j.Dynamic != before.Dynamic || j.MaxSize != before.MaxSize || !j.Resumed) {
+		t.Errorf("%T changed what the first Resume fixes", s.ev)
+	}
+	if before.HeadersWriteOnly && !j.HeadersWriteOnly {
+		t.Errorf("%T made the headers readable again", s.ev)
+	}
+	if j.Method != "" && j.Priority != Foreground {
+		t.Errorf("%T: a job with method %s has priority %v", s.ev, j.Method, j.Priority)
+	}
+	for f := range j.Files.All() {
+		if n := len(f.Ranges); n > 0 && !f.Removed && (j.Method != "" || j.Dynamic || j.OnDemand) {
+			t.Errorf("%T: file %d has %d ranges in a job that allows none", s.ev, f.ID, n)
+		}
+	}
+}
+
+// checkRests sees that a job that runs, or will, has something to run for, and one that is transferred no more than it may have.
+func (s transitionSeen) checkRests(t *rapid.T) {
+	before, j := s.before, s.after
+	if j.Intent == NoIntent && (j.State == Queued || j.State == TransientError) {
+		fetchable := func(f File) bool { return j.Fetchable(f) }
+		if !slices.ContainsFunc(slices.Collect(j.Files.All()), fetchable) {
+			t.Errorf("%T: a job that is %v has nothing to fetch", s.ev, j.State)
+		}
+	}
+	if j.State == Transferred && before.State != Transferred && j.MaxSize > 0 && j.Totals.Filled > j.MaxSize {
+		t.Errorf("%T: transferred with %d of at most %d bytes", s.ev, j.Totals.Filled, j.MaxSize)
+	}
 }
 
 func (s transitionSeen) checkFiles(t *rapid.T) {
@@ -128,17 +174,26 @@ func (s transitionSeen) checkFiles(t *rapid.T) {
 	}
 	for old := range s.before.Files.All() {
 		f, _ := s.after.Files.Get(old.ID)
-		changed, _ := s.ev.(Changed)
-		if f.Filled.Len() != f.Filled.Union(old.Filled).Len() && changed.File != f.ID {
+		if f.Filled.Len() != f.Filled.Union(old.Filled).Len() && !s.voids(f.ID) {
 			t.Errorf("%T shrank file %d from %v to %v", s.ev, f.ID, old.Filled, f.Filled)
 		}
-		if old.Done && !cmp.Equal(old, f) {
-			t.Errorf("%T changed file %d, which was done", s.ev, f.ID)
+		if old.URL != f.URL && !s.renames(f) {
+			t.Errorf("%T gave file %d the URL %s", s.ev, f.ID, f.URL)
 		}
-		if f.Done && f.Filled.Len() != f.Size {
-			t.Errorf("%T: file %d is done with %d of %d bytes", s.ev, f.ID, f.Filled.Len(), f.Size)
+		if old.Done {
+			same := old
+			same.URL, same.Validated = f.URL, f.Validated
+			if !cmp.Equal(same, f) && !s.voids(f.ID) {
+				t.Errorf("%T changed file %d, which was done", s.ev, f.ID)
+			}
 		}
-		if f.ID != old.ID || f.URL != old.URL || (f.Local != old.Local && old.Filled.Len() > 0) {
+		if old.Removed && !cmp.Equal(old, f) {
+			t.Errorf("%T changed file %d, which was removed", s.ev, f.ID)
+		}
+		if f.Done && (f.Filled.Len() != f.Wanted() || f.Skipped || f.Removed) {
+			t.Errorf("%T: file %+v cannot be done", s.ev, f)
+		}
+		if f.ID != old.ID || (f.Local != old.Local && old.Filled.Len() > 0) {
 			t.Errorf("%T renamed file %+v to %+v", s.ev, old, f)
 		}
 	}
@@ -147,8 +202,47 @@ func (s transitionSeen) checkFiles(t *rapid.T) {
 		if names[f.Local] {
 			t.Errorf("%T: two files are called %s", s.ev, f.Local)
 		}
-		names[f.Local] = true
+		names[f.Local] = !f.Removed
 	}
+}
+
+// voids reports whether the event takes back what was fetched of the file.
+func (s transitionSeen) voids(id FileID) bool {
+	switch ev := s.ev.(type) {
+	case Changed:
+		return ev.File == id
+	case RetryFile:
+		return ev.File == id
+	case RemoveFile:
+		return ev.File == id
+	case SetValidation:
+		return ev.File == id && !ev.Valid
+	case Resume:
+		return s.before.Method != ""
+	}
+	return false
+}
+
+// renames reports whether the event gives the file its URL.
+func (s transitionSeen) renames(f File) bool {
+	switch ev := s.ev.(type) {
+	case SetRemoteName:
+		return ev.File == f.ID && ev.URL == f.URL
+	case ReplaceRemotePrefix:
+		return strings.HasPrefix(f.URL, ev.New)
+	case Progress:
+		return ev.File == f.ID && ev.Redirected == f.URL
+	}
+	return false
+}
+
+// forFile reports whether the event is a command about single files.
+func (s transitionSeen) forFile() bool {
+	switch s.ev.(type) {
+	case SetRemoteName, ReplaceRemotePrefix, SkipFile, RetryFile, RemoveFile, RequestRanges, UpdatePosition:
+		return true
+	}
+	return false
 }
 
 // checkEffects sees that no effect comes without its stored cause, and no cause without its
@@ -160,11 +254,14 @@ func (s transitionSeen) checkEffects(t *rapid.T) {
 		ok := true
 		switch e := e.(type) {
 		case StopTransfer:
-			ok = !j.Runnable() || j.Owner != before.Owner
+			ok = !j.Runnable() || j.Owner != before.Owner || s.forFile()
 		case Publish:
 			ok = j.Intent == Completing
 		case Discard:
 			ok = j.Intent == Cancelling
+		case DiscardFile:
+			f, _ := j.Files.Get(e.File)
+			ok = f.Removed
 		case WakeAt:
 			ok = e.At.Equal(j.Wake())
 		case Notify:
@@ -180,6 +277,15 @@ func (s transitionSeen) checkEffects(t *rapid.T) {
 		if !ok {
 			t.Errorf("%T: effect %#v has no cause in %v %v", s.ev, e, j.State, j.Intent)
 		}
+	}
+	stops := 0
+	for _, e := range s.effects {
+		if e == (StopTransfer{}) {
+			stops++
+		}
+	}
+	if stops > 1 {
+		t.Errorf("%T: effects %v", s.ev, s.effects)
 	}
 	for effect, due := range map[Effect]bool{
 		Publish{}:                        j.Intent == Completing && before.Intent != Completing,
@@ -197,7 +303,9 @@ func (s transitionSeen) checkEffects(t *rapid.T) {
 	}
 }
 
-func (j Job) allDone() bool { return j.Totals.Files > 0 && j.Totals.FilesDone == j.Totals.Files }
+func (j Job) allDone() bool {
+	return j.Totals.FilesDone > 0 && j.Totals.FilesDone+j.Totals.Skipped == j.Totals.Files
+}
 
 // checkWake ticks when the job wants to be woken, and sees that it then has peace: else the
 // engine would turn in circles.
@@ -223,7 +331,7 @@ func (s transitionSeen) checkWake(t *rapid.T) {
 	}
 }
 
-func drawSettings(t *rapid.T) Settings {
+func drawSettings(t *rapid.T, typ Type) Settings {
 	s := DefaultSettings()
 	pick := func(name string, d ...time.Duration) Duration { return Duration(rapid.SampledFrom(d).Draw(t, name)) }
 	s.RetryDelay = pick("retry delay", 0, time.Minute, DefaultRetryDelay)
@@ -234,6 +342,21 @@ func drawSettings(t *rapid.T) Settings {
 	s.NotifyFlags = NotifyFlags(rapid.SampledFrom([]int{3, 0x13, 0x14}).Draw(t, "notify"))
 	if rapid.Bool().Draw(t, "has deadline") {
 		s.Deadline = t0.Add(rapid.SampledFrom([]time.Duration{0, time.Hour, 24 * time.Hour}).Draw(t, "deadline"))
+	}
+	s.HeadersWriteOnly = rapid.Bool().Draw(t, "headers write-only")
+	s.ACLFlags = rapid.SampledFrom([]uint32{0, 0, 0, 4}).Draw(t, "ACL flags")
+	if typ != Download {
+		return s
+	}
+	s.MaxSize = rapid.SampledFrom([]int64{0, 0, 0, 2 * size}).Draw(t, "max size")
+	s.HighPerformance = rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "high performance")
+	switch rapid.SampledFrom([]string{"", "", "", "", "on demand", "on demand", "dynamic", "method"}).Draw(t, "kind") {
+	case "on demand":
+		s.OnDemand = true
+	case "dynamic":
+		s.Dynamic = true
+	case "method":
+		s.Method, s.Priority = "POST", Foreground
 	}
 	return s
 }
@@ -248,39 +371,70 @@ func drawTime(t *rapid.T, j Job, now time.Time) time.Time {
 }
 
 func drawEvent(t *rapid.T, j Job) Event {
-	file := FileID(rapid.IntRange(1, max(j.Files.Len(), 1)+1).Draw(t, "file"))
-	if f, ok := j.Files.Get(file); ok && f.Done {
-		file = 1
+	id := FileID(rapid.IntRange(1, max(j.Files.Len(), 1)+1).Draw(t, "file"))
+	if f, ok := j.Files.Get(id); ok && f.Done {
+		id = 1
 	}
+	f, _ := j.Files.Get(id)
+	local := max(f.LocalSize(size), 0)
 	return rapid.OneOf(
 		rapid.Just[Event](Resume{}), rapid.Just[Event](Resume{}), rapid.Just[Event](Resume{}),
 		rapid.Just[Event](Suspend{}),
 		rapid.Just[Event](Tick{}), rapid.Just[Event](Tick{}), rapid.Just[Event](Boot{}),
 		rapid.SampledFrom([]Event{Cancel{}, Complete{}, Settled{}, Settled{UnableToDeleteFiles}, Unsettled{errNeedsAction}, Unsettled{errNeedsAction}}),
-		rapid.Map(rapid.IntRange(0, 3), func(n int) Event {
-			specs := make([]FileSpec, n)
-			for i := range specs {
-				name := fmt.Sprint("/d/", j.Files.Len()+i)
-				specs[i] = FileSpec{URL: "https://example.com" + name, Local: name, NameFromServer: i%2 == 0}
-			}
-			return AddFiles{specs}
-		}),
-		rapid.Map(rapid.IntRange(0, 64), func(at int) Event {
-			start := int64(at) << 14
-			return Progress{
-				File: file, Filled: Ranges{{start, start + 1<<18}}, Size: size, Boot: "boot",
-				Validator: Validator{ETag: `"1"`}, Name: fmt.Sprint(at % 4),
-			}
-		}),
-		rapid.Just[Event](FileDone{file, size}), rapid.Just[Event](FileDone{file, size}), rapid.Just[Event](Changed{file}),
+		rapid.Custom(func(t *rapid.T) Event { return drawFiles(t, j) }),
+		rapid.Custom(func(t *rapid.T) Event { return drawProgress(t, f, local) }),
+		rapid.Just[Event](FileDone{id, local}), rapid.Just[Event](FileDone{id, local}), rapid.Just[Event](Changed{id}),
 		rapid.Map(rapid.SampledFrom([]time.Duration{0, time.Second, 100 * time.Hour}), func(after time.Duration) Event {
 			e := *errTransient
-			e.RetryAfter, e.File = after, file
+			e.RetryAfter, e.File = after, id
 			return Fault{&e}
 		}),
-		rapid.SampledFrom([]Event{Fault{errFatal}, Fault{errNeedsAction}, Ran{time.Second}, Ran{time.Minute}}),
-		rapid.Custom(func(t *rapid.T) Event { return Set{drawSettings(t)} }),
-		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}}),
+		rapid.SampledFrom([]Event{Fault{errFatal}, Fault{errNeedsAction}, Ran{time.Second}, Ran{time.Minute}, Fault{longError()}}),
+		rapid.SampledFrom([]Event{Blocked{errOffline}, Blocked{errCost}, Unblocked{}, NetworkUp{}}),
+		rapid.Custom(func(t *rapid.T) Event { return Set{drawSettings(t, j.Type)} }),
+		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}, SetClientCert{true}}),
 		rapid.SampledFrom([]Event{TakeOwnership{"uid:1"}, TakeOwnership{"uid:2"}}),
+		rapid.SampledFrom([]Event{
+			SkipFile{id, true}, SkipFile{id, true}, SkipFile{id, false}, RetryFile{id}, RemoveFile{id}, RemoveFile{id},
+			SetValidation{id, true}, SetValidation{id, false},
+		}),
+		rapid.SampledFrom([]Event{
+			SetRemoteName{id, "https://example.org/moved"}, ReplaceRemotePrefix{"https://example.com/", "https://example.org/"},
+			RequestRanges{id, Prefix(1 << 18)}, RequestRanges{id, Ranges{{1 << 18, 1 << 19}}}, UpdatePosition{id, 1 << 18},
+		}),
 	).Draw(t, "event")
+}
+
+func longError() *Error {
+	return &Error{Code: ConnectFailure, Class: Transient, Text: strings.Repeat("ż", maxErrorText)}
+}
+
+// drawFiles adds some, perhaps with ranges.
+func drawFiles(t *rapid.T, j Job) Event {
+	specs := make([]FileSpec, rapid.IntRange(0, 3).Draw(t, "files"))
+	for i := range specs {
+		name := fmt.Sprint("/d/", j.Files.Len()+i)
+		specs[i] = FileSpec{URL: "https://example.com" + name, Local: name, NameFromServer: i%2 == 0}
+		if rapid.IntRange(0, 7).Draw(t, "ranges") == 0 {
+			specs[i].Ranges = []Span{{1 << 20, ToEOF}, {0, 1 << 19}}
+			specs[i].Sparse = rapid.Bool().Draw(t, "sparse")
+		}
+	}
+	return AddFiles{specs}
+}
+
+// drawProgress reports bytes that the file is to have.
+func drawProgress(t *rapid.T, f File, local int64) Event {
+	at := rapid.IntRange(0, 15).Draw(t, "at")
+	bytes := Range{int64(at) << 18, int64(at+1) << 18}
+	f.Size = local
+	ev := Progress{File: f.ID, Size: local, Boot: "boot", Validator: Validator{ETag: `"1"`}, Name: fmt.Sprint(at % 4)}
+	for _, whole := range f.whole() {
+		ev.Filled = ev.Filled.Add(Range{max(bytes.Start, whole.Start), min(bytes.End, whole.End)})
+	}
+	if at == 0 {
+		ev.Redirected = "https://mirror.example.com/"
+	}
+	return ev
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,78 +16,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files from the code")
-
-// A row is one event in one situation. Its setup changes a fixture in ways that no state shows.
-type row struct {
-	name  string
-	setup func(j *Job)
-	event Event
-	at    time.Duration // after t0; 0 stands for a minute
-}
-
-func rows() []row {
-	lastFile := func(j *Job) {
-		if f, _ := j.Files.Get(1); !f.Done {
-			f.Done, f.Size, f.Filled = true, size, Prefix(size)
-			j.setFile(f)
-		}
-	}
-	allFiles := func(j *Job) {
-		lastFile(j)
-		f, _ := j.Files.Get(2)
-		f.Done, f.Size, f.Filled = true, size, Prefix(size)
-		j.setFile(f)
-	}
-	return []row{
-		{name: "Resume", event: Resume{}},
-		{name: "Resume (no files)", setup: func(j *Job) { *j = j.WithFiles(Files{}) }, event: Resume{}},
-		{name: "Resume (all files done)", setup: allFiles, event: Resume{}},
-		{name: "Resume (files added)", setup: func(j *Job) {
-			*j = j.WithFiles(j.Files.Append(File{Local: "/d/c", Size: UnknownSize}))
-		}, event: Resume{}},
-		{name: "Suspend", event: Suspend{}},
-		{name: "Cancel", event: Cancel{}},
-		{name: "Complete", event: Complete{}},
-		{name: "Complete (upload)", setup: func(j *Job) { j.Type = Upload }, event: Complete{}},
-		{name: "AddFiles", event: AddFiles{[]FileSpec{{URL: "https://example.com/c", Local: "/d/c"}}}},
-		{name: "AddFiles (second of an upload)", setup: func(j *Job) { j.Type = Upload }, event: AddFiles{[]FileSpec{{URL: "https://example.com/c", Local: "/d/c"}}}},
-		{name: "AddFiles (same name)", event: twoFiles()},
-		{name: "Set", event: Set{DefaultSettings()}},
-		{name: "Set (out of range)", event: Set{Settings{Priority: 7}}},
-		{name: "SetCredentials", event: SetCredentials{[]CredentialRef{{"server", "basic"}}}},
-		{name: "TakeOwnership", setup: trusted, event: TakeOwnership{"uid:0"}},
-		{name: "TakeOwnership (by the owner)", setup: trusted, event: TakeOwnership{"uid:1000"}},
-		{name: "SetHeaders", event: SetHeaders{[]string{"Authorization"}}},
-
-		{name: "Progress", event: Progress{File: 2, Filled: Prefix(2 << 20), Size: size}},
-		{name: "Progress (unknown file)", event: Progress{File: 9}},
-		{name: "FileDone", event: FileDone{2, size}},
-		{name: "FileDone (file_transferred wanted)", setup: func(j *Job) { j.NotifyFlags |= NotifyFileTransferred }, event: FileDone{2, size}},
-		{name: "FileDone (last)", setup: lastFile, event: FileDone{2, size}},
-		{name: "FileDone (last, auto-complete)", setup: func(j *Job) { lastFile(j); j.AutoComplete = true }, event: FileDone{2, size}},
-		{name: "Changed", event: Changed{2}},
-		{name: "Fault (transient)", event: Fault{errTransient}},
-		{name: "Fault (transient, no-progress timeout 0)", setup: func(j *Job) { j.NoProgressTimeout = 0 }, event: Fault{errTransient}},
-		{name: "Fault (fatal)", event: Fault{errFatal}},
-		{name: "Fault (needs action)", event: Fault{errNeedsAction}},
-		{name: "Ran", event: Ran{time.Second}},
-		{name: "Ran (max download time)", event: Ran{DefaultMaxDownloadTime}},
-		{name: "Settled", event: Settled{}},
-		{name: "Unsettled", event: Unsettled{errNeedsAction}},
-
-		{name: "Tick (too early)", event: Tick{}, at: time.Millisecond},
-		{name: "Tick (retry time)", event: Tick{}, at: time.Minute},
-		{name: "Tick (retry time, all files done)", setup: allFiles, event: Tick{}, at: time.Minute},
-		{name: "Tick (no progress)", setup: func(j *Job) {
-			if j.State == Queued {
-				j.Error, j.FailingSince = errTransient, t0
-			}
-		}, event: Tick{}, at: DefaultNoProgressTimeout},
-		{name: "Tick (inactivity)", event: Tick{}, at: DefaultInactivityTimeout},
-		{name: "Tick (deadline)", setup: func(j *Job) { j.Deadline = t0.Add(time.Hour) }, event: Tick{}, at: time.Hour},
-		{name: "Boot", event: Boot{}},
-	}
-}
 
 // An outcome is what Next made of a row in one state and intent.
 type outcome struct {
@@ -190,6 +119,35 @@ func TestTransitions(t *testing.T) {
 	t.Run("docs/states.md", func(t *testing.T) { golden(t, "../docs/states.md", document(all)) })
 }
 
+// TestTheTableIsComplete: every event that has an apply method is in the table, and no name twice.
+func TestTheTableIsComplete(t *testing.T) {
+	t.Parallel()
+	names := rowNames()
+	if twice := len(names) - len(slices.Compact(slices.Clone(names))); twice > 0 {
+		t.Errorf("%d names are there twice: %q", twice, names)
+	}
+	events := map[string]bool{}
+	for _, r := range rows() {
+		events[fmt.Sprintf("%T", r.event)] = true
+	}
+	applies := 0
+	for _, file := range []string{"next.go", "files.go", "facts.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func \((?:ev )?(\w+)\) apply\(`).FindAllSubmatch(source, -1) {
+			applies++
+			if !events["job."+string(m[1])] {
+				t.Errorf("the table has no row for %s", m[1])
+			}
+		}
+	}
+	if applies != len(events) {
+		t.Errorf("%d events apply, the table has %d", applies, len(events))
+	}
+}
+
 // golden compares got with a file, or rewrites the file with -update.
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
@@ -217,7 +175,7 @@ func table(all []outcome) []byte {
 			last = o.from()
 			fmt.Fprintf(&b, "\n%s\n", last)
 		}
-		fmt.Fprintf(&b, "  %-42s", o.row)
+		fmt.Fprintf(&b, "  %-62s", o.row)
 		if o.refused != "" {
 			fmt.Fprintf(&b, "refused %s\n", o.refused)
 			continue
@@ -250,7 +208,8 @@ Generated from ` + "`job.Next`" + ` by ` + "`make golden`" + `; a test fails whe
 
 A job is stored in one of seven states. *Completing* and *cancelling* are intents: the command is
 durable and its effect, publishing or deleting files, is under way. *Connecting* and *transferring* are
-never stored: they are what the workers of a queued job do at this moment.
+never stored: they are what the workers of a queued job do at this moment. The diagram leaves out what changed properties and commands for
+single files lead to; the tables have it.
 
 `)
 	diagram(&b, all)
@@ -259,15 +218,16 @@ never stored: they are what the workers of a queued job do at this moment.
 
 ` + "`=`" + ` leaves the state as it is, ✗ refuses the event with the code named and changes nothing. Effects, carried
 out once the job is durable, are in italics. A job also says with each change when it wants to be woken next.
-
 `)
-	fmt.Fprintf(&b, "| event | %s |\n|---|%s\n", strings.Join(columns(), " | "), strings.Repeat("---|", len(columns())))
-	for _, r := range rows() {
-		fmt.Fprintf(&b, "| %s |", r.name)
-		for _, c := range columns() {
-			fmt.Fprintf(&b, " %s |", cell(all, r.name, c))
+	for _, s := range sections() {
+		fmt.Fprintf(&b, "\n### %s\n\n| event | %s |\n|---|%s\n", s.title, strings.Join(columns(), " | "), strings.Repeat("---|", len(columns())))
+		for _, r := range s.rows {
+			fmt.Fprintf(&b, "| %s |", r.name)
+			for _, c := range columns() {
+				fmt.Fprintf(&b, " %s |", cell(all, r.name, c))
+			}
+			b.WriteString("\n")
 		}
-		b.WriteString("\n")
 	}
 	return b.Bytes()
 }
@@ -316,7 +276,7 @@ func diagram(b *bytes.Buffer, all []outcome) {
 	labels := map[string][]string{}
 	for _, o := range all {
 		from, to := node(o.state, o.intent), node(o.toState, o.toIntent)
-		if o.refused != "" || from == to {
+		if o.refused != "" || from == to || !drawn(o.row) {
 			continue
 		}
 		if slices.Contains(open, from) && !slices.Contains(open, to) && fromAll(all, o, open) {
@@ -346,6 +306,18 @@ func diagram(b *bytes.Buffer, all []outcome) {
 		}
 	}
 	b.WriteString("    acknowledged --> [*]\n    cancelled --> [*]\n```\n")
+}
+
+// drawn reports whether the diagram has the row.
+func drawn(row string) bool {
+	for _, s := range sections() {
+		for _, r := range s.rows {
+			if r.name == row {
+				return s.drawn
+			}
+		}
+	}
+	return false
 }
 
 // fromAll reports whether o's event leads from every open state to where o ends.
