@@ -109,7 +109,14 @@ func (n *Notifier) another(ctx context.Context, id job.ID) bool {
 // It returns nil when another callback has taken its place; otherwise why it is over, [store.ErrNotFound] when there is no
 // such job. It may be called while Run runs, or before.
 func (n *Notifier) Register(ctx context.Context, id job.ID, after uint64, tell Tell) error {
-	past, seen, err := n.past(ctx, id, after)
+	head, err := n.head(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the outbox: %w", err)
+	}
+	if after > head { // it knows another outbox than this one
+		after = 0
+	}
+	past, err := n.past(ctx, id, after, head)
 	if err != nil {
 		return err
 	}
@@ -118,7 +125,7 @@ func (n *Notifier) Register(ctx context.Context, id job.ID, after uint64, tell T
 	defer n.live.remove(cb)
 	defer leave(nil)
 	select {
-	case n.joins <- join{cb, past, seen}:
+	case n.joins <- join{cb, past, head}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -148,17 +155,16 @@ type join struct {
 	seen uint64
 }
 
-func (n *Notifier) past(ctx context.Context, id job.ID, after uint64) (past []*entry, seen uint64, err error) {
-	head, err := n.head(ctx)
+// past is what a new callback has to be told first.
+func (n *Notifier) past(ctx context.Context, id job.ID, after, head uint64) ([]*entry, error) {
+	if after > 0 {
+		return n.since(ctx, id, after, head)
+	}
+	j, err := n.cfg.Store.Job(ctx, id) // read after the head, so that nothing slips through between them
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot read the outbox: %w", err)
+		return nil, err
 	}
-	if after > 0 && after <= head { // else it knows another outbox than ours, or none
-		past, err = n.since(ctx, id, after, head)
-		return past, head, err
-	}
-	j, err := n.cfg.Store.Job(ctx, id) // after the outbox, so that nothing slips through between them
-	return present(j), head, err
+	return present(j), nil
 }
 
 // head is the ID of the newest notice. The store gives them in order, from any ID.
@@ -252,6 +258,7 @@ func (r *run) recall(past []*entry, seen uint64) {
 	rest = append(past, rest...)
 	slices.SortStableFunc(rest, func(a, b *entry) int { return int(int64(a.ID) - int64(b.ID)) })
 	for i, e := range rest { // who has heard how the job is goes on with what comes next
+		e.Next = time.Time{} // whoever comes need not wait for the next try with somebody else
 		if e.ID == 0 && i+1 == len(rest) {
 			e.cursor = seen
 		} else if e.ID == 0 && rest[i+1].ID > 0 {
@@ -262,7 +269,6 @@ func (r *run) recall(past []*entry, seen uint64) {
 	if l.busy {
 		return
 	}
-	rest[0].Next = time.Time{} // whoever comes need not wait for the next try with somebody else
 	if fresh {
 		heap.Push(&r.sleeping, l)
 	} else {
