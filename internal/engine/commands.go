@@ -140,7 +140,7 @@ func (e *Engine) Do(ctx context.Context, id job.ID, command job.Event) (job.Snap
 			return err
 		}
 		if en.job.Method != "" { // Resume begins anew
-			s.touch(en, differing(before, en.job.Files, func(a, b job.File) bool { return a.Filled.Len() != b.Filled.Len() })...)
+			s.touch(en, differing(before, en.job.Files, func(a, b job.File) bool { return a.Boot != b.Boot || a.Filled.Len() != b.Filled.Len() })...)
 		}
 		return nil
 	})

@@ -15,10 +15,10 @@ const (
 	finishWait = 100 * time.Millisecond
 )
 
-// finished is a file whose bytes are all in its partial file.
+// finished is a file whose bytes are all in its partial file, or all that were asked for.
 type finished struct {
 	run  *run
-	size int64
+	size int64 // UnknownSize if it is not whole
 }
 
 // finish syncs finished files in groups and says their last word. It is one goroutine, ended by
@@ -66,9 +66,9 @@ func (s *session) finishGroup(group []finished) {
 	for i, f := range group {
 		filled, err := f.run.partial.Checkpoint()
 		_ = f.run.partial.Close()
-		words[i] = lastWord{run: f.run, filled: filled, size: f.size}
+		words[i] = lastWord{run: f.run, filled: filled, size: f.size, answer: f.run.answer}
 		if err != nil {
-			words[i].fault, words[i].size = faultOf(err, f.run.file.ID), job.UnknownSize
+			words[i].fault, words[i].size = f.run.faultOf(err), job.UnknownSize
 		}
 	}
 	s.say(words...)
@@ -80,6 +80,7 @@ type lastWord struct {
 	filled job.Ranges
 	fault  *job.Error
 	size   int64
+	answer *job.Answer // the server's last one; nil for none
 }
 
 // say has last words heard, all in one commit.

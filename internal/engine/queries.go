@@ -33,15 +33,15 @@ func finalSnapshot(j job.Job) job.Snapshot {
 // Files returns at most limit files of a job, beginning with from. Those that are removed are left out.
 func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit int) ([]job.FileSnapshot, error) {
 	type view struct {
-		files job.Files
-		live  map[job.FileID]job.FileSnapshot
+		job  job.Job
+		live map[job.FileID]job.FileSnapshot
 	}
 	v, err := ask(ctx, e, func(s *session) (view, error) {
 		en, ok := s.jobs[id]
 		if !ok {
 			return view{}, store.ErrNotFound
 		}
-		v := view{files: en.job.Files, live: map[job.FileID]job.FileSnapshot{}}
+		v := view{job: en.job, live: map[job.FileID]job.FileSnapshot{}}
 		for fid := range en.runs {
 			f, _ := en.job.Files.Get(fid)
 			v.live[fid] = en.fileSnapshot(f)
@@ -49,15 +49,13 @@ func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit in
 		return v, nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		var j job.Job
-		j, err = e.cfg.Store.Job(ctx, id)
-		v.files = j.Files
+		v.job, err = e.cfg.Store.Job(ctx, id)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := make([]job.FileSnapshot, 0, min(limit, v.files.Len()))
-	for f := range v.files.From(from) {
+	out := make([]job.FileSnapshot, 0, min(limit, v.job.Files.Len()))
+	for f := range v.job.Files.From(from) {
 		if len(out) == limit {
 			break
 		}
@@ -67,6 +65,9 @@ func (e *Engine) Files(ctx context.Context, id job.ID, from job.FileID, limit in
 		snap, live := v.live[f.ID]
 		if !live {
 			snap = job.FileSnapshot{File: f, Transferred: f.Filled.Len()}
+		}
+		if !v.job.State.Final() {
+			snap.Temporary = e.cfg.Sink.Temporary(target(v.job, f))
 		}
 		out = append(out, snap)
 	}

@@ -102,7 +102,7 @@ type jobSecrets struct {
 // source is the run's file with everything that is needed to reach it.
 func (js *jobSecrets) source(ctx context.Context, r *run) (transport.Source, error) {
 	src := transport.Source{
-		URL: r.file.URL, Network: r.session.Limits().reach(r.job.Network), Owner: r.job.Owner, Try: fmt.Sprintf("%s/%d", r.job.ID, r.job.ErrorCount),
+		URL: r.file.URL, Method: r.job.Method, Network: r.session.Limits().reach(r.job.Network), Owner: r.job.Owner, Try: fmt.Sprintf("%s/%d", r.job.ID, r.job.ErrorCount),
 	}
 	js.mu.Lock()
 	defer js.mu.Unlock()

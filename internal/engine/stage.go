@@ -44,12 +44,23 @@ func (s *stage) took(n int) error {
 		s.late.Reset(flushAfter)
 	}
 	s.to += n
-	s.run.live.Store(s.at + int64(s.to-s.from))
+	s.run.live.Add(int64(n))
 	if s.to == len(s.buf) {
 		s.write()
 		s.from, s.to = 0, 0
 	}
 	return s.err
+}
+
+// seek says where the next bytes belong.
+func (s *stage) seek(at int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at == s.at+int64(s.to-s.from) {
+		return
+	}
+	s.write()
+	s.from, s.to, s.at = 0, 0, at
 }
 
 // flush writes what waits.
@@ -59,7 +70,7 @@ func (s *stage) flush() {
 	s.write()
 }
 
-// close writes the rest and returns where the file ends.
+// close writes the rest and returns where it ends.
 func (s *stage) close() (end int64, err error) {
 	s.late.Stop()
 	s.flush()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -35,9 +36,14 @@ type run struct {
 	live   atomic.Int64 // bytes of the file that are here, synced or not
 	moving atomic.Bool  // bytes arrive; before, the run is connecting
 
-	partial *sink.Partial // worker, then finisher
-	digest  string        // worker: what the file must hash to
-	learned *job.Progress // worker, then with the last word: what the answer for a small file told
+	partial *sink.Partial  // worker, then finisher
+	digest  string         // worker: what the file must hash to
+	version transport.Meta // worker: what the answers of this run have told
+	changed bool           // worker: that was another version than what was stored
+	checked time.Time      // worker: when the last checkpoint began
+	told    *job.Progress  // worker: what version means for the job; nil for no answer yet
+	learned *job.Progress  // worker, then with the last word: told, of a small file
+	answer  *job.Answer    // worker, then with the last word: the last one
 	syncing sync.WaitGroup
 	synced  atomic.Bool // a checkpoint is under way
 	broken  atomic.Pointer[job.Error]
@@ -77,7 +83,7 @@ func (r *run) work(ctx context.Context) {
 		case <-r.session.dead:
 		}
 	}
-	r.session.say(lastWord{run: r, filled: r.close(), fault: faultOf(err, r.file.ID), size: job.UnknownSize})
+	r.session.say(lastWord{run: r, filled: r.close(), fault: r.faultOf(err), size: job.UnknownSize, answer: r.answer})
 }
 
 // close checkpoints and closes the partial file and returns what is durable of it.
@@ -94,19 +100,21 @@ func (r *run) close() job.Ranges {
 	return filled
 }
 
-// transfer fetches what is missing of the file and returns its size. The bytes are in the
-// partial file, whole and verified, but perhaps not synced.
-func (r *run) transfer(ctx context.Context) (int64, error) {
+// transfer fetches what is missing of the file and returns its size; UnknownSize if it is not whole, but all
+// that was asked for is here. The bytes are in the partial file, verified if it is whole, but perhaps not synced.
+func (r *run) transfer(ctx context.Context) (size int64, err error) {
 	if err := r.open(ctx); err != nil {
 		return 0, err
 	}
-	have := r.partial.Filled()
-	size := r.file.Size
-	if size < 0 || !have.Contains(job.Range{End: size}) {
-		var err error
-		if size, err = r.fetch(ctx, have.First()); err != nil {
-			return 0, err
-		}
+	size = r.file.Size
+	switch have := r.partial.Filled(); {
+	case r.inPieces():
+		size, err = r.fetchPieces(ctx)
+	case size < 0 || !have.Contains(job.Range{End: size}):
+		size, err = r.fetch(ctx, have.First())
+	}
+	if err != nil || size < 0 {
+		return size, err
 	}
 	return size, r.verify(ctx, size)
 }
@@ -129,6 +137,9 @@ func (r *run) open(ctx context.Context) error {
 		r.session.cfg.Log.Warn("a partial file was shortened or deleted; its file is fetched again", "job", r.job.ID, "file", r.file.Local)
 		return r.startOver(ctx)
 	}
+	if (r.job.Dynamic || r.job.Method != "") && len(p.Filled()) > 0 { // made anew for each request: no parts fit together
+		return r.startOver(ctx)
+	}
 	return nil
 }
 
@@ -138,8 +149,8 @@ func (r *run) startOver(ctx context.Context) error {
 	if !r.fact(ctx, job.Changed{File: r.file.ID}) {
 		return errStopped
 	}
-	r.file.Filled, r.file.Size, r.file.Validator, r.file.Boot = nil, job.UnknownSize, job.Validator{}, ""
-	r.learned = nil
+	r.file.Filled, r.file.Size, r.file.Validator, r.file.Boot = nil, r.file.LocalSize(job.UnknownSize), job.Validator{}, ""
+	r.told, r.learned, r.digest = nil, nil, r.file.Digest
 	r.live.Store(0)
 	return r.partial.Reset()
 }
@@ -150,11 +161,11 @@ func (r *run) fetch(ctx context.Context, offset int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	scheme, _, _ := strings.Cut(r.file.URL, ":")
-	body, meta, err := r.session.cfg.Transports[scheme].Open(ctx, src, offset, r.file.Validator)
+	body, meta, err := r.downloader().Open(ctx, src, offset, r.file.Validator)
 	if err != nil {
 		return 0, err
 	}
+	r.answer = cmp.Or(meta.Answer, r.answer)
 	if meta.Offset > 0 && meta.Size >= 0 && r.file.Size >= 0 && meta.Size != r.file.Size {
 		_ = body.Close() // it claims to be the same version, but cannot be
 		if err := r.startOver(ctx); err != nil {
@@ -170,31 +181,46 @@ func (r *run) fetch(ctx context.Context, offset int64) (int64, error) {
 	return r.copy(ctx, body, meta)
 }
 
-// learn makes what the answer told durable before its bytes are stored, so that after a
-// crash they can be trusted.
+func (r *run) downloader() transport.Downloader {
+	scheme, _, _ := strings.Cut(r.file.URL, ":")
+	return r.session.cfg.Transports[scheme]
+}
+
+// learn takes what the answer told, and voids what is stored of another version.
 func (r *run) learn(ctx context.Context, meta transport.Meta) error {
 	if meta.Offset < r.partial.Filled().First() || r.stale(meta) {
 		if err := r.startOver(ctx); err != nil {
 			return err
 		}
 	}
-	if meta.Offset == 0 && meta.Name != "" && r.file.NameFromServer {
+	return r.tell(ctx, meta, meta.Size)
+}
+
+// tell makes what an answer told durable before bytes of it are stored, so that after a
+// crash they can be trusted.
+func (r *run) tell(ctx context.Context, meta transport.Meta, size int64) error {
+	if len(r.partial.Filled()) == 0 && meta.Name != "" && r.file.NameFromServer {
 		r.file = r.file.Named(meta.Name)
 		if err := r.session.cfg.Sink.Check(r.target()); err != nil {
 			return err
 		}
 	}
-	if r.digest == "" {
+	if r.digest == "" && len(r.file.Ranges) == 0 {
 		r.digest = meta.Digest
 	}
-	ev := r.progress(meta)
-	if r.file.Boot == "" && meta.Size >= 0 && meta.Size <= smallFile {
-		r.learned = &ev // without a Boot that is stored the bytes count for nothing before that
-	} else if !r.fact(ctx, ev) {
+	first := r.told == nil
+	r.checked = time.Now()
+	r.told = &job.Progress{
+		File: r.file.ID, Size: size, Validator: meta.Validator, Modified: meta.Modified,
+		Name: meta.Name, Boot: r.session.cfg.BootID, Redirected: meta.Redirected,
+	}
+	if first && r.file.Boot == "" && size >= 0 && size <= smallFile {
+		r.learned = r.told // without a Boot that is stored the bytes count for nothing before that
+	} else if !r.fact(ctx, *r.told) {
 		return errStopped
 	}
-	if meta.Size > 0 {
-		return r.partial.Expect(meta.Size)
+	if size > 0 && !r.file.Sparse && !r.job.OnDemand {
+		return r.partial.Expect(size)
 	}
 	return nil
 }
@@ -204,13 +230,6 @@ func (r *run) learn(ctx context.Context, meta transport.Meta) error {
 func (r *run) stale(meta transport.Meta) bool {
 	known := r.file.Size >= 0 || r.file.Validator != job.Validator{}
 	return meta.Offset == 0 && known && (r.file.Size != meta.Size || r.file.Validator != meta.Validator)
-}
-
-func (r *run) progress(meta transport.Meta) job.Progress {
-	return job.Progress{
-		File: r.file.ID, Size: meta.Size, Validator: meta.Validator, Modified: meta.Modified,
-		Name: meta.Name, Boot: r.session.cfg.BootID,
-	}
 }
 
 // errStopped ends a transfer that was asked to stop. It is never shown.
@@ -226,7 +245,7 @@ func (r *run) copy(ctx context.Context, body io.Reader, meta transport.Meta) (in
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	st := newStage(r, *buf, meta.Offset)
-	err := r.pour(ctx, body, st, meta)
+	_, err := r.pour(ctx, body, st, -1)
 	size, failed := st.close()
 	switch {
 	case failed != nil:
@@ -237,26 +256,32 @@ func (r *run) copy(ctx context.Context, body io.Reader, meta transport.Meta) (in
 	return 0, err
 }
 
-// pour reads the body into the stage until either ends, and checkpoints on the way.
-func (r *run) pour(ctx context.Context, body io.Reader, st *stage, meta transport.Meta) error {
-	checkpoint := time.Now()
-	for {
-		n, err := r.read(ctx, body, st.free())
-		if n > 0 {
-			if failed := st.took(n); failed != nil {
-				return failed
+// pour reads n bytes of the body into the stage, or all if n is negative, and checkpoints on the way. It ends before with the
+// error of either, which is io.EOF at the end of the body.
+func (r *run) pour(ctx context.Context, body io.Reader, st *stage, n int64) (poured int64, err error) {
+	for poured != n {
+		buf := st.free()
+		if n >= 0 {
+			buf = buf[:min(int64(len(buf)), n-poured)]
+		}
+		got, err := r.read(ctx, body, buf)
+		if got > 0 {
+			poured += int64(got)
+			if failed := st.took(got); failed != nil {
+				return poured, failed
 			}
 		}
-		if err != nil {
-			return err
+		if err != nil && poured != n {
+			return poured, err
 		}
-		if now := time.Now(); now.Sub(checkpoint) >= checkpointEvery {
-			checkpoint = now
-			if late := r.checkpoint(meta); late != nil {
-				return late
+		if now := time.Now(); now.Sub(r.checked) >= checkpointEvery {
+			r.checked = now
+			if late := r.checkpoint(); late != nil {
+				return poured, late
 			}
 		}
 	}
+	return poured, nil
 }
 
 // read asks for bandwidth first, so that the socket fills and the sender slows down.
@@ -272,21 +297,24 @@ func (r *run) read(ctx context.Context, body io.Reader, buf []byte) (int, error)
 
 // checkpoint syncs what is stored while the transfer goes on, and reports it. It
 // returns the error of an earlier one.
-func (r *run) checkpoint(meta transport.Meta) error {
+func (r *run) checkpoint() error {
 	if late := r.broken.Load(); late != nil {
 		return late
+	}
+	if r.job.HighPerformance {
+		return nil
 	}
 	if !r.synced.CompareAndSwap(false, true) {
 		return nil // the disk is slower than a second
 	}
+	ev := *r.told
 	r.syncing.Go(func() {
 		defer r.synced.Store(false)
 		filled, err := r.partial.Checkpoint()
 		if err != nil {
-			r.broken.Store(faultOf(err, r.file.ID))
+			r.broken.Store(r.faultOf(err))
 			return
 		}
-		ev := r.progress(meta)
 		ev.Filled = filled
 		r.session.post(func(s *session) { s.fact(r, ev) })
 	})
@@ -295,7 +323,18 @@ func (r *run) checkpoint(meta transport.Meta) error {
 
 // verify checks size and digest. A file that is not what it must be is void.
 func (r *run) verify(ctx context.Context, size int64) error {
-	err := r.partial.Verify(ctx, size, nil, r.digest)
+	var holes job.Ranges
+	if r.file.Sparse {
+		var whole job.Ranges
+		for _, p := range r.file.Pieces() {
+			whole = whole.Add(p.Remote)
+		}
+		holes = whole.Missing(size)
+		if err := r.partial.Grow(size); err != nil {
+			return err
+		}
+	}
+	err := r.partial.Verify(ctx, size, holes, r.digest)
 	var wrong *job.Error
 	if errors.As(err, &wrong) && wrong.Code == job.ValidationFailed {
 		if failed := r.startOver(ctx); failed != nil {
@@ -306,7 +345,7 @@ func (r *run) verify(ctx context.Context, size int64) error {
 }
 
 // faultOf is err as the job is told of it; nil for none and for a stop.
-func faultOf(err error, id job.FileID) *job.Error {
+func (r *run) faultOf(err error) *job.Error {
 	if err == nil || errors.Is(err, errStopped) || errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -315,6 +354,9 @@ func faultOf(err error, id job.FileID) *job.Error {
 		known = &job.Error{Context: job.ContextUnknown, Code: job.Unexpected, Class: job.Fatal, Text: err.Error(), Err: err}
 	}
 	fault := *known
-	fault.File = id
+	fault.File = r.file.ID
+	if fault.Context == job.ContextRemoteFile || fault.Context == job.ContextTransport {
+		fault.Answer = cmp.Or(fault.Answer, r.answer)
+	}
 	return &fault
 }

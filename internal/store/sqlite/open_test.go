@@ -149,6 +149,9 @@ func TestSchema1(t *testing.T) {
 		second.Filled.String() != "0-1048575" || j.RetryDelay != job.Duration(10*time.Minute) {
 		t.Errorf("job = %+v, second file %+v", j, second)
 	}
+	if !j.HeadersWriteOnly || j.MinNotifyInterval != job.Duration(job.DefaultMinNotifyInterval) || !j.Resumed || jobs[1].Resumed {
+		t.Errorf("what schema 1 does not have: %+v, %+v", j.Settings, jobs[1])
+	}
 	if final, err := s.History(t.Context(), 0, 10); err != nil || len(final) != 1 || final[0].State != job.Acknowledged {
 		t.Errorf("History = %+v, %v", final, err)
 	}
