@@ -223,7 +223,7 @@ func TestFailures(t *testing.T) {
 		{"409", options{ebbtest.EveryStatus(409)}, job.HTTPStatus(409), job.Transient, ""},
 		{"410", options{ebbtest.EveryStatus(410)}, job.HTTPStatus(410), job.Fatal, "check the URL"},
 		{"416 to no range", options{ebbtest.EveryStatus(416)}, job.HTTPStatus(416), job.Fatal, ""},
-		{"425", options{ebbtest.EveryStatus(425)}, job.HTTPStatus(425), job.Transient, ""},
+		{"425", options{ebbtest.EveryStatus(425)}, job.HTTPStatus(425), job.Fatal, ""},
 		{"429", options{ebbtest.EveryStatus(429)}, job.HTTPStatus(429), job.Transient, ""},
 		{"500", options{ebbtest.EveryStatus(500)}, job.HTTPStatus(500), job.Transient, ""},
 		{"501", options{ebbtest.EveryStatus(501)}, job.HTTPStatus(501), job.Fatal, ""},

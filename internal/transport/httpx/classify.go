@@ -164,12 +164,6 @@ func refusesHTTP1(resp *http.Response, err error) bool {
 	return false
 }
 
-// refusedUnread reports whether what refusesHTTP1 says is certain, so that a request that may do something is not
-// done twice.
-func refusedUnread(resp *http.Response, err error) bool {
-	return err == nil && resp.StatusCode == http.StatusMisdirectedRequest || err != nil && strings.Contains(err.Error(), "tls: no application protocol")
-}
-
 // isTimeout looks through OpError, which does not see a timeout that is wrapped.
 func isTimeout(err error) bool {
 	var n net.Error

@@ -108,7 +108,7 @@ func (f *fetch) ask(offset int64, v job.Validator) (resp *http.Response, p part,
 	if resp, err = f.get(offset); err != nil {
 		return nil, part{}, false, err
 	}
-	if p, again, err = judge(resp, offset, v); err != nil {
+	if p, again, err = f.judge(resp, offset, v); err != nil {
 		discard(resp)
 	}
 	return resp, p, again, err

@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,24 +99,6 @@ func (f *fetch) get(offset int64) (*http.Response, error) {
 		}
 		at, method = next, redirectedMethod(method, resp.StatusCode)
 	}
-}
-
-// method is the one that the source is asked for with.
-func (f *fetch) method() string { return cmp.Or(f.source.Method, http.MethodGet) }
-
-// redirectedMethod is how a redirect is followed: as browsers do (RFC 9110 section 15.4, Fetch section 4.4).
-func redirectedMethod(method string, status int) string {
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound:
-		if method == http.MethodPost {
-			return http.MethodGet
-		}
-	case http.StatusSeeOther:
-		if method != http.MethodHead {
-			return http.MethodGet
-		}
-	}
-	return method
 }
 
 // redirected is where the last answer came from, if that is to be reported.

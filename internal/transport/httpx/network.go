@@ -65,11 +65,18 @@ func (d *Downloader) proxyFor(n job.Network, way *url.URL) func(*http.Request) (
 		switch {
 		case err != nil:
 			return nil, err
-		case slices.Contains(found, way):
+		case slices.ContainsFunc(found, func(u *url.URL) bool { return sameWay(u, way) }):
 			return withoutUser(way), nil
 		}
 		return withoutUser(found[0]), nil
 	}
+}
+
+func sameWay(a, b *url.URL) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.String() == b.String()
 }
 
 func withoutUser(u *url.URL) *url.URL {

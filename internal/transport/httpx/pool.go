@@ -100,13 +100,21 @@ func (d *Downloader) checkedBy(src transport.Source) string {
 }
 
 // roundTrip sends req by HTTP/1.1, which is at least twice as fast as HTTP/2 for large bodies, unless its
-// origin has shown that it takes only HTTP/2.
+// origin has shown that it takes only HTTP/2. That is found out by sending a GET twice; for other methods, which may not
+// be, the server chooses.
 func (c *client) roundTrip(req *http.Request, origin string) (*http.Response, error) {
+	if req.Method != http.MethodGet && req.URL.Scheme == "https" {
+		t, err := c.transport2()
+		if err != nil {
+			return nil, err
+		}
+		return t.RoundTrip(req)
+	}
 	if t := c.known2(origin); t != nil {
 		return t.RoundTrip(req)
 	}
 	resp, err := c.http1.RoundTrip(req)
-	if req.URL.Scheme != "https" || !refusesHTTP1(resp, err) || (req.Method != http.MethodGet && !refusedUnread(resp, err)) {
+	if req.URL.Scheme != "https" || !refusesHTTP1(resp, err) {
 		return resp, err
 	}
 	t, err2 := c.transport2()

@@ -73,16 +73,31 @@ func forScheme(proxies []job.ProxyEntry, scheme string) []*url.URL {
 	return directly
 }
 
-// environment are the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY as they are now. They may name a user.
+// environment are the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY as they are now. They may name a user, so errors do
+// not quote them.
 func environment() routes {
-	find := httpproxy.FromEnvironment().ProxyFunc()
+	config := httpproxy.FromEnvironment()
+	find := config.ProxyFunc()
 	return func(u *url.URL) ([]*url.URL, error) {
+		given := config.HTTPProxy
+		if u.Scheme == "https" {
+			given = config.HTTPSProxy
+		}
 		proxy, err := find(u)
-		if err != nil { // which quotes the URL, and that may hold a password
+		if err != nil || (given != "" && !isProxyURL(given)) { // which httpproxy makes something of
 			return nil, job.Invalid(job.InvalidProxyInfo, "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) is not a URL")
 		}
 		return []*url.URL{proxy}, nil
 	}
+}
+
+// isProxyURL reports whether the environment names a proxy, with a scheme or without.
+func isProxyURL(given string) bool {
+	if !strings.Contains(given, "://") {
+		given = "http://" + given
+	}
+	u, err := url.Parse(given)
+	return err == nil && u.Hostname() != ""
 }
 
 // bypasses reports whether a list of hosts that no proxy is for has host: by its name or address, as a part of

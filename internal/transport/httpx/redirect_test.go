@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -150,5 +151,66 @@ func TestDowngrade(t *testing.T) {
 	src.Network.SecurityFlags = job.AllowDowngrade
 	if _, _, err := download(t, src, 0, job.Validator{}); err != nil {
 		t.Errorf("allowed: %v", err)
+	}
+}
+
+// TestRedirectPolicy is BITS's: followed silently, followed and reported, or refused with the target in the error.
+func TestRedirectPolicy(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		away := ebbtest.NewServer(t)
+		target := away.Base + "/elsewhere?sig=abc"
+		srv := ebbtest.NewServer(t, ebbtest.RedirectTo(status, strings.Replace(target, "://", "://eve:evil@", 1)))
+		get := func(flags job.SecurityFlags) (transport.Meta, error) {
+			_, m, err := download(t, transport.Source{URL: srv.URL, Network: job.Network{SecurityFlags: flags}}, 0, job.Validator{})
+			return m, err
+		}
+		if m, err := get(0); err != nil || m.Redirected != "" {
+			t.Errorf("%d silently: %q, %v", status, m.Redirected, err)
+		}
+		if m, err := get(job.ReportRedirects); err != nil || m.Redirected != target {
+			t.Errorf("%d reported: %q, %v", status, m.Redirected, err)
+		}
+		n := len(away.Requests())
+		_, err := get(job.RefuseRedirects)
+		e := asJobError(t, err)
+		var redirect *transport.Redirect
+		if e.Code != job.HTTPStatus(status) || e.Class != job.Fatal || !errors.As(err, &redirect) || redirect.To != target {
+			t.Errorf("%d refused: %+v, redirect %v", status, e, redirect)
+		}
+		if strings.Contains(e.Text, "sig=abc") || strings.Contains(e.Err.Error(), "sig=abc") || e.Answer == nil || e.Answer.Status != status {
+			t.Errorf("%d refused: text %q, answer %+v", status, e.Text, e.Answer)
+		}
+		if len(away.Requests()) != n {
+			t.Errorf("%d was refused and followed all the same", status)
+		}
+	}
+	srv := ebbtest.NewServer(t)
+	_, m, err := download(t, transport.Source{URL: srv.URL, Network: job.Network{SecurityFlags: job.ReportRedirects}}, 0, job.Validator{})
+	if err != nil || m.Redirected != "" {
+		t.Errorf("without a redirect: %q, %v", m.Redirected, err)
+	}
+}
+
+// TestDowngradeAndPolicy: a way from https to http is refused whatever becomes of redirects, and its target is no remote name for the
+// job, unless that is allowed.
+func TestDowngradeAndPolicy(t *testing.T) {
+	t.Parallel()
+	away := ebbtest.NewServer(t)
+	srv := ebbtest.NewServer(t, ebbtest.TLS(), ebbtest.RedirectTo(302, away.URL))
+	for _, policy := range []job.SecurityFlags{0, job.ReportRedirects, job.RefuseRedirects} {
+		for _, allow := range []job.SecurityFlags{0, job.AllowDowngrade} {
+			src := transport.Source{URL: srv.URL, Network: job.Network{CACert: srv.CACert(), SecurityFlags: policy | allow}}
+			_, _, err := download(t, src, 0, job.Validator{})
+			var redirect *transport.Redirect
+			switch has := errors.As(err, &redirect); {
+			case policy == job.RefuseRedirects && has != (allow != 0):
+				t.Errorf("flags %#x: %v", policy|allow, err)
+			case policy != job.RefuseRedirects && (err == nil) != (allow != 0):
+				t.Errorf("flags %#x: %v", policy|allow, err)
+			case err != nil && !has && asJobError(t, err).Class != job.NeedsAction:
+				t.Errorf("flags %#x: %v", policy|allow, err)
+			}
+		}
 	}
 }

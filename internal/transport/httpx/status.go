@@ -10,15 +10,15 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// statusClass is the table of BITS for HTTP statuses, with what is better known today: 425 and 429 pass
-// by themselves (RFC 8470, RFC 6585), and an answer without content will not get any.
+// statusClass is the table of BITS for HTTP statuses, with what is better known today: 429 passes by itself (RFC
+// 6585), 308 is a redirect as 307 is, and a success without content will not get any.
 func statusClass(status int) job.Class {
 	switch status {
 	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
 		return job.NeedsAction
 	case http.StatusNoContent, http.StatusResetContent:
 		return job.Fatal
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
 		return job.Transient
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return job.Fatal

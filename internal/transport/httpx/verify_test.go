@@ -91,7 +91,9 @@ func TestFaultsFurtherUp(t *testing.T) {
 		{"expired root, old server", oldRoot.server(expired), oldRoot, job.IgnoreDate},
 		{"intermediate for clients", issued(newIssuer(t, "middle", root, forClients)), root, job.IgnoreUsage},
 		{"intermediate for clients of nobody", issued(newIssuer(t, "middle", newIssuer(t, "x", nil), forClients)), root, job.IgnoreUsage | job.IgnoreUnknownCA},
-		{"not yet valid", root.server(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour) }), root, job.IgnoreDate},
+		{"not yet valid", root.server(func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+		}), root, job.IgnoreDate},
 		{"in another order", shuffled, root, 0},
 		{"without its intermediate", withoutMiddle, root, job.IgnoreUnknownCA},
 		{"with another intermediate of that name", foreignIssuer, root, job.IgnoreUnknownCA},
