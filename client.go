@@ -134,6 +134,19 @@ type Status struct {
 	Rate    int64   `json:"rate"` // bytes per second over all jobs
 	Busy    bool    `json:"busy"` // a job runs, waits to run or waits for a retry
 	Daemon  *Daemon `json:"daemon,omitempty"`
+
+	Environment Environment `json:"environment"`
+}
+
+// Environment is what the service goes by when it decides whether jobs may run.
+type Environment struct {
+	Offline string `json:"offline,omitempty"` // why there is no network; "" when there is one, or nobody can tell
+	// Cost is what the network costs: unknown, unrestricted, capped, below_cap, near_cap, over_cap_charged,
+	// over_cap_throttled, usage_based or roaming.
+	Cost    string `json:"cost"`
+	Battery string `json:"battery,omitempty"` // what is left while the machine runs on its battery; "" on mains, or when nobody can tell
+	Saver   bool   `json:"saver,omitzero"`    // power is to be saved
+	Asleep  bool   `json:"asleep,omitzero"`   // the machine is about to sleep
 }
 
 // Daemon is the process that serves; there is none when it is this program.
@@ -142,6 +155,10 @@ type Daemon struct {
 	StateDir string `json:"state_dir"`
 	Socket   string `json:"socket,omitempty"`
 	Started  string `json:"started"` // RFC 3339
+	// ConfigFile is where the configuration file is, whether or not there is one.
+	ConfigFile string `json:"config_file,omitempty"`
+	// ConfigProblem is why the file as it is now is not used, but as it was before.
+	ConfigProblem string `json:"config_problem,omitempty"`
 }
 
 // Status asks the service how it is.

@@ -160,4 +160,3 @@ func TestConformanceRemoteNames(t *testing.T) {
 		t.Error(err)
 	}
 }
-

@@ -233,4 +233,3 @@ func TestConformanceTemporaryName(t *testing.T) {
 		t.Errorf("after Complete: %q, %v", f.Temporary, err)
 	}
 }
-

@@ -69,18 +69,18 @@ func situations(s *service) map[job.State]func() *ebb.Job {
 	}
 	at(stalls, job.Transferring, job.High)() // keeps the one background slot, so that those of lower priority stay queued
 	return map[job.State]func() *ebb.Job{
-		job.Suspended:      at(ok, job.Suspended, job.Foreground),
-		job.Queued:         at(ok, job.Queued, job.Low),
-		job.Connecting:     at(mute, job.Connecting, job.Foreground),
-		job.Transferring:   at(stalls, job.Transferring, job.Foreground),
+		job.Suspended:    at(ok, job.Suspended, job.Foreground),
+		job.Queued:       at(ok, job.Queued, job.Low),
+		job.Connecting:   at(mute, job.Connecting, job.Foreground),
+		job.Transferring: at(stalls, job.Transferring, job.Foreground),
 		job.TransientError: func() *ebb.Job { // each with a host of its own, for all are kept off one that asks to wait
 			busy := ebbtest.NewServer(s.t, ebbtest.EveryStatus(http.StatusServiceUnavailable), ebbtest.RetryAfter("3600"))
 			return at(busy, job.TransientError, job.Foreground)()
 		},
-		job.InError:        at(gone, job.InError, job.Foreground),
-		job.Transferred:    at(ok, job.Transferred, job.Foreground),
-		job.Acknowledged:   at(ok, job.Acknowledged, job.Foreground, func(j *ebb.Job) error { return j.Complete(s.t.Context()) }),
-		job.Cancelled:      at(ok, job.Cancelled, job.Foreground, func(j *ebb.Job) error { return j.Cancel(s.t.Context()) }),
+		job.InError:      at(gone, job.InError, job.Foreground),
+		job.Transferred:  at(ok, job.Transferred, job.Foreground),
+		job.Acknowledged: at(ok, job.Acknowledged, job.Foreground, func(j *ebb.Job) error { return j.Complete(s.t.Context()) }),
+		job.Cancelled:    at(ok, job.Cancelled, job.Foreground, func(j *ebb.Job) error { return j.Cancel(s.t.Context()) }),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/internal/ipc"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -16,6 +17,9 @@ type Daemon struct {
 	StateDir string `json:"state_dir"`
 	Socket   string `json:"socket,omitempty"`
 	Started  string `json:"started" format:"date-time"`
+
+	ConfigFile    string `json:"config_file,omitempty" doc:"whether or not there is one"`
+	ConfigProblem string `json:"config_problem,omitempty" doc:"why the file as it is now is not used, but as it was before"`
 }
 
 // Status is how the service is.
@@ -24,6 +28,8 @@ type Status struct {
 	Daemon  *Daemon `json:"daemon,omitempty" doc:"absent when the service runs inside another program"`
 	Rate    int64   `json:"rate" doc:"bytes per second over all jobs"`
 	Busy    bool    `json:"busy" doc:"a job runs, waits to run or waits for a retry"`
+
+	Environment engine.Environment `json:"environment"`
 }
 
 type statusOutput struct {
@@ -41,7 +47,10 @@ func (s *server) status(ctx context.Context, _ *struct{}) (*statusOutput, error)
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &statusOutput{Status{Version: s.Version, Rate: s.engine.Rate(), Busy: busy}}
+	out := &statusOutput{Status{
+		Version: s.Version, Rate: s.engine.Rate(), Busy: busy,
+		Environment: s.engine.Environment(),
+	}}
 	if s.Status != nil {
 		d := s.Status()
 		out.Body.Daemon = &d

@@ -20,7 +20,7 @@ import (
 	"github.com/ebb-transfer/ebb/internal/version"
 )
 
-// Config is how a daemon runs.
+// Config is how a daemon runs. Everything else is in its configuration file (see package config).
 type Config struct {
 	System bool // one daemon for all users, with the machine's folders
 	// Auto is for a daemon that another command started because it needed one: it logs to a file in the
@@ -29,9 +29,11 @@ type Config struct {
 	Auto bool
 	// IdleExit is how long an Auto daemon stays without anything to do. 0 is one minute.
 	IdleExit time.Duration
-	// ForbidCleartext overrules the leave that a job has to send passwords over plain http, and refuses it to new ones.
+	// ForbidCleartext overrules the leave that a job has to send passwords over plain http, and refuses it to new ones. False
+	// leaves it to the configuration file.
 	ForbidCleartext bool
-	// PassportNexus is the https URL of the server that tells where Passport's login server is; "" is Microsoft's.
+	// PassportNexus is the https URL of the server that tells where Passport's login server is; "" leaves it to the
+	// configuration file.
 	PassportNexus string
 	Log           *slog.Logger // of a daemon that is not Auto
 }
@@ -56,16 +58,19 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
 	slog.SetDefault(cfg.Log) //nolint:forbidigo // what libraries print goes to the same place
-	svc, err := Open(ctx, places.dir, Options{
-		Version: version.String(), ForbidCleartext: cfg.ForbidCleartext, PassportNexus: cfg.PassportNexus, Log: cfg.Log,
-	})
+	file := newSettings(cfg, cfg.Log)
+	configured, err := file.load()
+	if err != nil {
+		return err
+	}
+	svc, err := Open(ctx, places.dir, Options{Version: version.String(), Config: configured, Log: cfg.Log})
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
 		return awaitOther(ctx, places.socket, err) // another command was quicker; its daemon serves us both
 	}
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cancel, cfg, places, svc)
+	return serve(ctx, cancel, process{cfg, places, file, svc})
 }
 
 // awaitTime bounds the wait for a daemon that was quicker to answer.
@@ -101,13 +106,22 @@ func findPlaces(system bool) (places, error) {
 	return places{dir, socket}, err
 }
 
-// serve runs the engine and the API beside each other until ctx ends; then it closes svc.
-func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service) error {
+// process is what a daemon is made of.
+type process struct {
+	cfg  Config
+	at   places
+	file *settings
+	svc  *Service
+}
+
+// serve runs the engine and the API beside each other until ctx ends; then it closes the service.
+func serve(ctx context.Context, stop func(), p process) error {
+	cfg, svc := p.cfg, p.svc
 	listen := ipc.Listen
 	if cfg.System {
 		listen = ipc.ListenSystem
 	}
-	l, err := listen(at.socket)
+	l, err := listen(p.at.socket)
 	if err != nil {
 		return errors.Join(err, svc.Close())
 	}
@@ -117,7 +131,10 @@ func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service
 		Handler: api.New(api.Config{
 			Engine: svc.Engine, Version: version.String(), Stop: stop,
 			Status: func() api.Daemon {
-				return api.Daemon{PID: os.Getpid(), StateDir: at.dir, Socket: at.socket, Started: started.Format(time.RFC3339)}
+				return api.Daemon{
+					PID: os.Getpid(), StateDir: p.at.dir, Socket: p.at.socket, Started: started.Format(time.RFC3339),
+					ConfigFile: p.file.path, ConfigProblem: p.file.problem(),
+				}
 			},
 		}),
 		ConnContext:       ipc.ConnContext,
@@ -133,10 +150,11 @@ func serve(ctx context.Context, stop func(), cfg Config, at places, svc *Service
 			stop()
 		}
 	})
+	wg.Go(func() { p.file.follow(ctx, svc) })
 	if cfg.Auto {
 		wg.Go(func() { idle.watch(ctx, cfg, svc, stop) })
 	}
-	cfg.Log.Info("ready", "version", version.String(), "socket", at.socket, "state", at.dir)
+	cfg.Log.Info("ready", "version", version.String(), "socket", p.at.socket, "state", p.at.dir, "config", p.file.path)
 	err = svc.Run(ctx)
 	stop()
 	err = errors.Join(err, svc.Close()) // before the socket goes: without it, the state folder is free

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/api"
+	"github.com/ebb-transfer/ebb/internal/config"
 	"github.com/ebb-transfer/ebb/internal/ipc"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/version"
@@ -29,9 +30,10 @@ type Embedded struct {
 // ErrInUse is wrapped by the error for a state folder that another process has open.
 var ErrInUse = store.ErrLocked
 
-// Embed opens the state folder and runs its jobs until Close, or until ctx ends.
+// Embed opens the state folder and runs its jobs until Close, or until ctx ends. It reads no configuration file: what a program
+// does inside itself is for the program to decide.
 func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
-	svc, err := Open(ctx, dir, Options{Version: version.String(), Log: log})
+	svc, err := Open(ctx, dir, Options{Version: version.String(), Config: config.Default(), Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -10,14 +10,19 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/ebb-transfer/ebb/internal/config"
 	"github.com/ebb-transfer/ebb/internal/engine"
+	"github.com/ebb-transfer/ebb/internal/env"
 	"github.com/ebb-transfer/ebb/internal/notify"
+	"github.com/ebb-transfer/ebb/internal/sched"
 	"github.com/ebb-transfer/ebb/internal/secret"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store"
@@ -36,14 +41,14 @@ type Service struct {
 	notify *notify.Notifier
 	http   *httpx.Downloader
 	log    *slog.Logger
+	now    atomic.Pointer[config.Config]
 }
 
 // Options are what a Service can be told.
 type Options struct {
-	Version         string // of the program, for the servers
-	ForbidCleartext bool   // see Config
-	PassportNexus   string // see Config
-	Log             *slog.Logger
+	Version string // of the program, for the servers
+	Config  config.Config
+	Log     *slog.Logger
 }
 
 // Open opens the state folder, and makes it when it is not there. It fails with store.ErrLocked
@@ -71,18 +76,41 @@ func assemble(dir string, st store.Store, opts Options) (*Service, error) {
 	}
 	boot, log := sink.BootID(), opts.Log
 	s := &Service{store: st, log: log}
+	s.now.Store(&opts.Config)
 	s.sink = sink.New(sink.Config{Instance: instance, BootID: boot, Log: log})
-	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + opts.Version, PassportNexus: opts.PassportNexus})
+	s.http = httpx.New(httpx.Config{UserAgent: "ebb/" + opts.Version, PassportNexus: opts.Config.Network.PassportNexus})
 	s.notify = notify.New(notify.Config{Store: st, Secret: s.secret, Log: log, Version: opts.Version})
 	s.Engine = engine.New(engine.Config{
 		Store: st, Sink: s.sink, Sealer: box, Log: log, BootID: boot,
-		Transports:      map[string]transport.Downloader{"http": s.http, "https": s.http},
-		Check:           httpx.Check,
-		Limits:          engine.Limits{ForbidCleartext: opts.ForbidCleartext},
-		Wants:           notify.Wants,
-		Notified:        s.notify.Wake,
+		Transports: map[string]transport.Downloader{"http": s.http, "https": s.http},
+		Check:      httpx.Check,
+		Limits:     limits(opts.Config),
+		Wants:      notify.Wants,
+		Notified:   s.notify.Wake,
 	})
+	s.Engine.SetFacts(sched.Facts{Paused: "the machine is being asked about its network and power"})
 	return s, nil
+}
+
+// config is what holds now.
+func (s *Service) config() config.Config { return *s.now.Load() }
+
+// configure puts another configuration in force, but for the Passport nexus, which takes a new Service.
+func (s *Service) configure(c config.Config) {
+	s.now.Store(&c)
+	s.Engine.SetLimits(limits(c))
+}
+
+// followMachine tells the engine what the machine says of itself, until ctx ends.
+func (s *Service) followMachine(ctx context.Context) {
+	var epoch uint64
+	env.Watch(ctx, s.log, func(n env.News) {
+		s.Engine.SetFacts(n.Facts)
+		if n.Epoch != epoch {
+			epoch = n.Epoch
+			s.Engine.NetworkUp()
+		}
+	})
 }
 
 func (s *Service) secret(ctx context.Context, id job.ID, name string) ([]byte, error) {
@@ -100,6 +128,7 @@ func (s *Service) Run(ctx context.Context) error {
 			s.log.Error("notifications have stopped", "err", err)
 		}
 	})
+	wg.Go(func() { s.followMachine(ctx) })
 	wg.Go(func() { s.keepHouse(ctx) })
 	return s.Engine.Run(ctx)
 }
@@ -120,21 +149,16 @@ func (s *Service) Close() error {
 	return s.store.Close()
 }
 
-// The history keeps final jobs for so long, and at most so many.
 const (
-	historyAge = 30 * 24 * time.Hour
-	historyLen = 10_000
 	houseEvery = 6 * time.Hour
+	// sweepLen is how many final jobs a sweep asks for the folders that they used.
+	sweepLen = 10_000
 )
 
 // keepHouse forgets old jobs and deletes partial files that belong to none.
 func (s *Service) keepHouse(ctx context.Context) {
 	for {
-		if n, err := s.store.Prune(ctx, time.Now().Add(-historyAge), historyLen); err != nil && ctx.Err() == nil {
-			s.log.Warn("old jobs could not be deleted from the history", "err", err)
-		} else if n > 0 {
-			s.log.Info("old jobs were deleted from the history", "jobs", n)
-		}
+		s.prune(ctx)
 		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("partial files that belong to no job could not all be deleted", "err", err)
 		}
@@ -146,10 +170,29 @@ func (s *Service) keepHouse(ctx context.Context) {
 	}
 }
 
+// prune forgets final jobs that are older, or more, than the history is to keep.
+func (s *Service) prune(ctx context.Context) {
+	history := s.config().History
+	then, keep := time.Time{}, math.MaxInt32
+	if history.Keep > 0 {
+		then = time.Now().Add(-history.Keep)
+	}
+	if history.Jobs > 0 {
+		keep = history.Jobs
+	}
+	n, err := s.store.Prune(ctx, then, keep)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		s.log.Warn("old jobs could not be deleted from the history", "err", err)
+	case n > 0:
+		s.log.Info("old jobs were deleted from the history", "jobs", n)
+	}
+}
+
 // sweep looks in the folders that jobs use or used.
 func (s *Service) sweep(ctx context.Context) error {
 	folders := map[string]bool{}
-	final, err := s.Engine.History(ctx, 0, historyLen)
+	final, err := s.Engine.History(ctx, 0, sweepLen)
 	if err != nil {
 		return err
 	}
@@ -158,7 +201,7 @@ func (s *Service) sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = s.Engine.List(ctx, 0, historyLen, func(j job.Job) bool {
+	_, err = s.Engine.List(ctx, 0, sweepLen, func(j job.Job) bool {
 		for f := range j.Files.All() {
 			folders[filepath.Dir(f.Local)] = true
 		}
@@ -189,7 +232,7 @@ func (s *Service) live(ctx context.Context, id job.ID) bool {
 }
 
 func (s *Service) foldersOf(ctx context.Context, id job.ID, folders map[string]bool) error {
-	files, err := s.Engine.Files(ctx, id, 1, historyLen)
+	files, err := s.Engine.Files(ctx, id, 1, sweepLen)
 	for _, f := range files {
 		folders[filepath.Dir(f.Local)] = true
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ebb-transfer/ebb/internal/config"
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
 	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/job"
@@ -18,7 +19,7 @@ import (
 // keeps its partial file.
 func TestSweepSparesNewJobs(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Size(1<<20), ebbtest.Rate(100<<10))
-	svc, err := Open(t.Context(), t.TempDir(), Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
+	svc, err := Open(t.Context(), t.TempDir(), Options{Version: "test", Config: config.Default(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,11 +48,15 @@ type world struct {
 	dir    string
 	store  *memstore.Store
 	source memSource
+	files  []job.FileSpec
+	want   map[string][]byte // by base name
+	power  bool
 
 	mu     sync.Mutex // guards all below
 	faults map[int]fate
 	count  int  // operations so far
 	dead   bool // the process died at one of them
+	boots  int
 	synced map[string][]byte
 	id     job.ID
 	wrong  []string // broken rules
@@ -102,12 +106,18 @@ func (w *world) checkFilled(b store.Batch) {
 			have := w.synced[partialKey(change.Job.ID, id)]
 			w.mu.Unlock()
 			for _, r := range f.Filled {
-				if r.End > int64(len(have)) || !bytes.Equal(have[r.Start:r.End], w.source[f.URL][r.Start:r.End]) {
+				if r.End > int64(len(have)) || !bytes.Equal(have[r.Start:r.End], w.want[filepath.Base(f.Local)][r.Start:r.End]) {
 					w.broken("bytes %v of file %d are stored as filled but not synced", r, id)
 				}
 			}
 		}
 	}
+}
+
+// keyOf is the partialKey of a partial file.
+func keyOf(name string) string {
+	key := strings.SplitN(filepath.Base(name), "-", 3)[2]
+	return key[:strings.LastIndexByte(key, '.')+1]
 }
 
 func partialKey(id job.ID, f job.FileID) string { return fmt.Sprintf("%s-%d.", id, f) }
@@ -163,10 +173,8 @@ func (w *world) remember(c sink.Change, name string) {
 		if err != nil {
 			continue
 		}
-		key := strings.SplitN(filepath.Base(name), "-", 3)[2]
-		key = key[:strings.LastIndexByte(key, '.')+1]
 		w.mu.Lock()
-		w.synced[key] = b
+		w.synced[keyOf(name)] = b
 		w.mu.Unlock()
 	}
 }
@@ -191,13 +199,34 @@ func (s *slowReader) Read(b []byte) (int, error) {
 	return s.r.Read(b[:min(len(b), 512<<10)])
 }
 
-func newWorld(t *testing.T, dir string, faults map[int]fate) *world {
-	w := &world{t: t, dir: dir, faults: faults, synced: map[string][]byte{}, source: memSource{}}
-	for name, size := range map[string]int{"small": 40_000, "large": 1_300_000} {
+// story is what a world is about: files, and the sizes of the remote ones.
+type story struct {
+	sizes map[string]int
+	files []job.FileSpec // the local name is relative to the world's folder
+	power bool           // a process dies with its machine: what was not synced is lost
+}
+
+// twoFiles are fetched from their first byte to their last.
+var twoFiles = story{
+	sizes: map[string]int{"small": 40_000, "large": 1_300_000},
+	files: []job.FileSpec{{URL: "http://host/small", Local: "small"}, {URL: "http://host/large", Local: "large"}},
+}
+
+func newWorld(t *testing.T, dir string, s story, faults map[int]fate) *world {
+	w := &world{t: t, dir: dir, faults: faults, synced: map[string][]byte{}, source: memSource{}, want: map[string][]byte{}, power: s.power}
+	for name, size := range s.sizes {
 		b := make([]byte, size)
 		rnd := rand.NewChaCha8([32]byte{byte(size)})
 		_, _ = rnd.Read(b)
 		w.source["http://host/"+name] = b
+	}
+	for _, f := range s.files {
+		w.want[f.Local] = w.source[f.URL]
+		if len(f.Ranges) > 0 {
+			w.want[f.Local] = layout(t, io.NewSectionReader(bytes.NewReader(w.source[f.URL]), 0, int64(len(w.source[f.URL]))), f)
+		}
+		f.Local = filepath.Join(dir, f.Local)
+		w.files = append(w.files, f)
 	}
 	w.store = memstore.New(memstore.Fault(w.commitFate))
 	return w
@@ -205,9 +234,10 @@ func newWorld(t *testing.T, dir string, faults map[int]fate) *world {
 
 // process runs an engine on the world until it ends or stop is called.
 func (w *world) process(t *testing.T) (e *Engine, stop func()) {
+	boot := fmt.Sprint("boot-", w.boots)
 	e = New(Config{
-		Store: w.store, Sealer: plainSealer{}, BootID: "boot-1", Log: slog.New(slog.DiscardHandler),
-		Sink:       sink.New(sink.Config{Instance: "test", BootID: "boot-1", Intercept: w.change}),
+		Store: w.store, Sealer: plainSealer{}, BootID: boot, Log: slog.New(slog.DiscardHandler),
+		Sink:       sink.New(sink.Config{Instance: "test", BootID: boot, Intercept: w.change}),
 		Transports: map[string]transport.Downloader{"http": w.source},
 		Limits:     Limits{PerJob: 1},
 	})
@@ -240,10 +270,7 @@ func (w *world) run(t *testing.T) {
 }
 
 func (w *world) create(t *testing.T, e *Engine) {
-	spec := job.Spec{Settings: job.DefaultSettings(), Resume: true}
-	for _, name := range []string{"small", "large"} {
-		spec.Files = append(spec.Files, job.FileSpec{URL: "http://host/" + name, Local: filepath.Join(w.dir, name)})
-	}
+	spec := job.Spec{Settings: job.DefaultSettings(), Resume: true, Files: w.files}
 	snap, err := e.Create(t.Context(), Actor{ID: "uid:1"}, spec)
 	if err != nil {
 		t.Fatalf("Create: %v", err)
@@ -265,6 +292,19 @@ func (w *world) revive() {
 	defer w.mu.Unlock()
 	w.dead = false
 	w.store = w.store.Reopen()
+	if !w.power {
+		return
+	}
+	w.boots++
+	names, _ := filepath.Glob(filepath.Join(w.dir, ".ebb-*"))
+	for _, name := range names {
+		left, _ := os.ReadFile(name)
+		clear(left) // the length comes back, and zeros
+		copy(left, w.synced[keyOf(name)])
+		if err := os.WriteFile(name, left, 0o600); err != nil {
+			w.wrong = append(w.wrong, err.Error())
+		}
+	}
 }
 
 // urge does what an owner would do next; true when there is nothing left to do.
@@ -297,22 +337,22 @@ func (w *world) check(t *testing.T) {
 	for _, s := range w.wrong {
 		t.Error(s)
 	}
-	for _, name := range []string{"small", "large"} {
+	for name, want := range w.want {
 		got, err := os.ReadFile(filepath.Join(w.dir, name))
-		if err != nil || !bytes.Equal(got, w.source["http://host/"+name]) {
+		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s is not whole: %d bytes, %v", name, len(got), err)
 		}
 	}
 	noPartials(t, w.dir)
-	if entries, _ := os.ReadDir(w.dir); len(entries) != 2 {
+	if entries, _ := os.ReadDir(w.dir); len(entries) != len(w.want) {
 		t.Errorf("the folder holds %v", entries)
 	}
 }
 
 // play runs one row of the matrix in virtual time and returns the number of operations.
-func play(t *testing.T, dir string, faults map[int]fate) (operations int) {
+func play(t *testing.T, dir string, s story, faults map[int]fate) (operations int) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, dir, faults)
+		w := newWorld(t, dir, s, faults)
 		// The job must exist before faults begin to count, or there is nothing to lose.
 		w.count = -1
 		w.run(t)
@@ -321,7 +361,11 @@ func play(t *testing.T, dir string, faults map[int]fate) (operations int) {
 	return operations
 }
 
-func TestCrashMatrix(t *testing.T) {
+func TestCrashMatrix(t *testing.T) { crashMatrix(t, twoFiles, 15, 2) }
+
+// crashMatrix plays a story of at least so many operations with each fault at each of them, and with pairs of faults at every
+// step-th.
+func crashMatrix(t *testing.T, s story, least, step int) {
 	base := t.TempDir()
 	runs := 0
 	row := func(faults map[int]fate) int {
@@ -330,7 +374,7 @@ func TestCrashMatrix(t *testing.T) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		n := play(t, dir, faults)
+		n := play(t, dir, s, faults)
 		if t.Failed() {
 			t.Fatalf("with faults %v", faults)
 		}
@@ -338,7 +382,7 @@ func TestCrashMatrix(t *testing.T) {
 		return n
 	}
 	n := row(nil)
-	if n < 15 {
+	if n < least {
 		t.Fatalf("only %d operations: the story is not told", n)
 	}
 	for at := 1; at <= n; at++ {
@@ -346,9 +390,8 @@ func TestCrashMatrix(t *testing.T) {
 			row(map[int]fate{at: f})
 		}
 	}
-	step := 2
 	if testing.Short() {
-		step = 5
+		step += 3
 	}
 	for first := 1; first <= n; first += step {
 		for second := first + 1; second <= n+4; second += step {

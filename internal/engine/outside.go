@@ -94,13 +94,6 @@ func (e *Engine) SetLimits(l Limits) {
 // whatever its error was, as in BITS.
 func (e *Engine) NetworkUp() { e.outside.tell(func() { e.outside.networkUp = true }) }
 
-// Facts are those that SetFacts told last.
-func (e *Engine) Facts() sched.Facts {
-	e.outside.mu.Lock()
-	defer e.outside.mu.Unlock()
-	return e.outside.facts
-}
-
 // Limits are those that hold now.
 func (e *Engine) Limits() Limits {
 	e.outside.mu.Lock()
@@ -127,6 +120,9 @@ func (s *session) hearNews() {
 
 // followPlan blocks the jobs that may not run, and lets those go that may again.
 func (s *session) followPlan() {
+	if s.known.Paused != "" {
+		return // what would block them is not known
+	}
 	for _, of := range []set{s.ready, s.blocked} {
 		for en := range of {
 			why, blocked := s.plan.Blocked[en.job.ID]

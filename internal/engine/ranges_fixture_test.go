@@ -13,7 +13,3 @@ type wholeOnly struct{}
 func (wholeOnly) OpenRanges(context.Context, transport.Source, []job.Range, job.Validator) (transport.Parts, transport.Meta, error) {
 	panic("this source has no ranges")
 }
-
-func (memSource) OpenRanges(context.Context, transport.Source, []job.Range, job.Validator) (transport.Parts, transport.Meta, error) {
-	panic("this source has no ranges")
-}

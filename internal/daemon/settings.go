@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/ebb-transfer/ebb/internal/config"
+	"github.com/ebb-transfer/ebb/internal/engine"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// limits are what a configuration decides for the engine.
+func limits(c config.Config) engine.Limits {
+	return engine.Limits{
+		Sched: c.Sched(), PerHost: c.Limits.PerHost, PerJob: c.Limits.PerJob, Rate: c.Limits.Rate,
+		JobsPerMachine: c.Jobs.MaxPerMachine, JobsPerUser: c.Jobs.MaxPerUser,
+		FilesPerJob: c.Jobs.MaxFilesPerJob, RangesPerFile: c.Jobs.MaxRangesPerFile,
+		MaxDownloadTime: job.Duration(c.Jobs.MaxDownloadTime), InactivityTimeout: job.Duration(c.Jobs.InactivityTimeout),
+		ForbidCleartext: c.Network.ForbidCleartext, Proxy: c.Network.Proxy, ProxyBypass: c.Network.ProxyBypass,
+	}
+}
+
+// settings are a daemon's configuration file, with what its command line says instead.
+type settings struct {
+	path string // "" when nothing tells where it is
+	cfg  Config
+	log  *slog.Logger
+
+	mu     sync.Mutex // guards broken
+	broken error      // why the file as it is now is not used
+}
+
+func newSettings(cfg Config, log *slog.Logger) *settings {
+	path, err := config.Path(os.Getenv, cfg.System)
+	if err != nil {
+		log.Warn("there is no configuration file", "err", err)
+	}
+	return &settings{path: path, cfg: cfg, log: log}
+}
+
+// load reads the file.
+func (s *settings) load() (config.Config, error) {
+	if s.path == "" {
+		return s.overrule(config.Default()), nil
+	}
+	c, err := config.Load(s.path)
+	if err != nil {
+		return c, fmt.Errorf("the configuration cannot be used: %w", err)
+	}
+	return s.overrule(c), nil
+}
+
+// overrule puts what the command line says in place of what the file does.
+func (s *settings) overrule(c config.Config) config.Config {
+	c.Network.ForbidCleartext = c.Network.ForbidCleartext || s.cfg.ForbidCleartext
+	if s.cfg.PassportNexus != "" {
+		c.Network.PassportNexus = s.cfg.PassportNexus
+	}
+	return c
+}
+
+// follow has svc use the file as it changes, until ctx ends. One that cannot be used changes nothing.
+func (s *settings) follow(ctx context.Context, svc *Service) {
+	if s.path == "" {
+		return
+	}
+	config.Watch(ctx, s.path, svc.config(), func(c config.Config, err error) {
+		s.mu.Lock()
+		s.broken = err
+		s.mu.Unlock()
+		if err != nil {
+			s.log.Error("the changed configuration cannot be used; the one before stays", "err", err)
+			return
+		}
+		s.log.Info("the configuration has changed", "file", s.path)
+		svc.configure(s.overrule(c))
+	})
+}
+
+// problem is why the file as it is now is not used, "" when it is.
+func (s *settings) problem() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		return ""
+	}
+	return s.broken.Error()
+}
