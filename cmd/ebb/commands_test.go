@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,13 +45,17 @@ func serverOf(ts *testscript.TestScript, name string) *ebbtest.Server {
 }
 
 // server NAME [OPTION=VALUE...] starts an HTTP server with one file at any path; $NAME is its URL without
-// a path, $NAME_HOST its host and port.
+// a path, $NAME_HOST its host and port. With tls, ca.pem and client.pem are the certificates to use it with.
 func server(ts *testscript.TestScript, _ bool, args []string) {
 	s := ebbtest.NewServer(serversOf(ts).t, serverOptions(ts, args[1:])...)
 	serversOf(ts).byName[args[0]] = s
 	ts.Setenv(args[0], s.Base)
 	ts.Setenv(args[0]+"_HOST", strings.TrimPrefix(s.Base, "http://"))
 	ts.Setenv(args[0]+"_SHA256", s.SHA256())
+	if slices.Contains(args, "tls") {
+		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), []byte(s.CACert()), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs("client.pem"), s.ClientCert(), 0o600))
+	}
 }
 
 // change NAME OPTION=VALUE... changes a server while it runs.
@@ -55,7 +63,8 @@ func change(ts *testscript.TestScript, _ bool, args []string) {
 	serverOf(ts, args[0]).Set(serverOptions(ts, args[1:])...)
 }
 
-// serverOptions: size, stall and rate in bytes, status for every answer, basic=USER:PASSWORD.
+// serverOptions: size, stall and rate in bytes, status for every answer, basic=USER:PASSWORD, name of the file, tls that
+// demands a client certificate, expired for one of the server, redirect to a URL.
 func serverOptions(ts *testscript.TestScript, args []string) []ebbtest.Option {
 	var out []ebbtest.Option
 	for _, arg := range args {
@@ -75,6 +84,12 @@ func serverOptions(ts *testscript.TestScript, args []string) []ebbtest.Option {
 			out = append(out, ebbtest.BasicAuth(user, password))
 		case "name":
 			out = append(out, ebbtest.Header("Content-Disposition", `attachment; filename="`+value+`"`))
+		case "tls":
+			out = append(out, ebbtest.ClientCert())
+		case "expired":
+			out = append(out, ebbtest.ExpiredCert())
+		case "redirect":
+			out = append(out, ebbtest.RedirectTo(http.StatusFound, value))
 		default:
 			ts.Fatalf("unknown server option %s", arg)
 		}
@@ -89,6 +104,41 @@ func whole(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if same := ts.ReadFile(args[0]) == want.String(); same == neg {
 		ts.Fatalf("%s is the file of %s: %v", args[0], args[1], same)
+	}
+}
+
+// parts FILE NAME OFFSET:LENGTH... demands that the file has those parts of what the server serves, and no more.
+func parts(ts *testscript.TestScript, _ bool, args []string) {
+	all, err := io.ReadAll(serverOf(ts, args[1]).Content())
+	ts.Check(err)
+	var want []byte
+	for _, part := range args[2:] {
+		from, length, _ := strings.Cut(part, ":")
+		n, err := strconv.Atoi(from)
+		ts.Check(err)
+		size, err := strconv.Atoi(length)
+		ts.Check(err)
+		want = append(want, all[n:n+size]...)
+	}
+	if got := ts.ReadFile(args[0]); got != string(want) {
+		ts.Fatalf("%s has %d bytes, which are not the %d of %v", args[0], len(got), len(want), args[2:])
+	}
+}
+
+// looks FILE demands that the last command has printed what the file has, where … stands for any text in a line, and
+// $NAME for the variable.
+func looks(ts *testscript.TestScript, _ bool, args []string) {
+	want := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(want), "…", ".*") + "$"
+	if got := ts.ReadFile("stdout"); !regexp.MustCompile(pattern).MatchString(got) {
+		ts.Fatalf("want\n%s\ngot\n%s", want, got)
+	}
+}
+
+// expand FILE... puts the values of variables into files.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(os.Expand(ts.ReadFile(name), ts.Getenv)), 0o600))
 	}
 }
 

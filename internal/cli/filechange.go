@@ -58,7 +58,7 @@ func (a *app) fileReject() *cobra.Command {
 // thenResume says how a job at rest goes on after a command that gave it something to do.
 func (a *app) thenResume(j *ebb.Job, err error) error {
 	if err == nil && (j.State == job.Suspended || j.State == job.InError) {
-		a.hintf("job %[1]s is %[2]s; fetch it with: ebb resume %[1]s", j.ID.Short(), stateText(j.Snapshot))
+		a.hintf("job %[1]s does not run; let it go on with: ebb resume %[1]s", j.ID.Short())
 	}
 	return err
 }

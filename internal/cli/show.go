@@ -113,6 +113,9 @@ func jobRows(s job.Snapshot) []row {
 	}
 	if s.Error != nil {
 		rows = append(rows, errorRows(s.Error)...)
+		if s.Error.Answer != nil {
+			rows = append(rows, row{"server said", statusText(s.Error.Answer)})
+		}
 	}
 	rows = append(rows, row{"credentials", pairsText(s.Credentials)})
 	if s.NeedsCredentials {
@@ -173,17 +176,13 @@ func historyRows(s job.Snapshot) []row {
 func codeText(c job.Code) string { return fmt.Sprintf("%s (%s)", c.Hex(), c) }
 
 func errorRows(e *job.Error) []row {
-	rows := []row{
+	return []row{
 		{"error", e.Error()},
 		{"error code", codeText(e.Code) + " in " + strings.ReplaceAll(e.Context.String(), "_", " ")},
 		{"error class", strings.ReplaceAll(e.Class.String(), "_", " ")},
 		{"schemes offered", strings.Join(e.Schemes, ", ")},
 		{"scheme refused", e.Refused},
 	}
-	if e.Answer != nil {
-		rows = append(rows, row{"server said", statusText(e.Answer)})
-	}
-	return rows
 }
 
 // answerRows are an answer with its headers and the beginning of its body.

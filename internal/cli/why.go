@@ -32,6 +32,10 @@ func whyText(s job.Snapshot) string {
 		return "it moves, at " + bytesText(s.Rate) + "/s"
 	case s.State == job.Connecting:
 		return "it is asking the server"
+	case s.Result == job.PartialComplete:
+		return fmt.Sprintf("it is completed, with %d of its %d files", s.Totals.FilesDone, s.Totals.Files)
+	case s.State == job.Acknowledged:
+		return "it is completed"
 	case s.Error != nil:
 		return fmt.Sprintf("it is %s: %s", stateText(s), s.Error.Error())
 	}
