@@ -21,8 +21,8 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// registry is where an issuer tells what it has revoked, by OCSP and as a list. Both are real servers.
-type registry struct {
+// revoker is where an issuer tells what it has revoked, by OCSP and as a list. Both are real servers.
+type revoker struct {
 	issuer  *issuer
 	server  *httptest.Server
 	revoked []int64
@@ -31,9 +31,9 @@ type registry struct {
 	silent  atomic.Bool
 }
 
-func newRegistry(t testing.TB, i *issuer, revoked ...int64) *registry {
+func newRevoker(t testing.TB, i *issuer, revoked ...int64) *revoker {
 	t.Helper()
-	r := &registry{issuer: i, revoked: revoked}
+	r := &revoker{issuer: i, revoked: revoked}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /ocsp", r.ocsp)
 	mux.HandleFunc("GET /crl", r.crl)
@@ -54,7 +54,7 @@ func newRegistry(t testing.TB, i *issuer, revoked ...int64) *registry {
 	return r
 }
 
-func (r *registry) ocsp(w http.ResponseWriter, req *http.Request) {
+func (r *revoker) ocsp(w http.ResponseWriter, req *http.Request) {
 	raw, err := io.ReadAll(req.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -69,7 +69,7 @@ func (r *registry) ocsp(w http.ResponseWriter, req *http.Request) {
 }
 
 // answer is what OCSP says about a serial number.
-func (r *registry) answer(serial *big.Int) []byte {
+func (r *revoker) answer(serial *big.Int) []byte {
 	status := ocsp.Good
 	if slices.Contains(r.revoked, serial.Int64()) {
 		status = ocsp.Revoked
@@ -83,7 +83,7 @@ func (r *registry) answer(serial *big.Int) []byte {
 	return raw
 }
 
-func (r *registry) crl(w http.ResponseWriter, _ *http.Request) {
+func (r *revoker) crl(w http.ResponseWriter, _ *http.Request) {
 	l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(time.Hour)}
 	for _, s := range r.revoked {
 		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(s), RevocationTime: time.Now()})
@@ -95,8 +95,8 @@ func (r *registry) crl(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(raw)
 }
 
-// cert issues a certificate with that serial number, which names the registry's servers as by tells.
-func (r *registry) cert(serial int64, by ...string) tls.Certificate {
+// cert issues a certificate with that serial number, which names the revoker's servers as by tells.
+func (r *revoker) cert(serial int64, by ...string) tls.Certificate {
 	return r.issuer.server(func(c *x509.Certificate) {
 		c.SerialNumber = big.NewInt(serial)
 		if slices.Contains(by, "ocsp") {
@@ -111,8 +111,8 @@ func (r *registry) cert(serial int64, by ...string) tls.Certificate {
 func TestCheckRevocation(t *testing.T) {
 	t.Parallel()
 	root := newIssuer(t, "root", nil)
-	r := newRegistry(t, root, 13)
-	silent := newRegistry(t, root, 13)
+	r := newRevoker(t, root, 13)
+	silent := newRevoker(t, root, 13)
 	silent.silent.Store(true)
 	stapled := func(c tls.Certificate) tls.Certificate {
 		c.OCSPStaple = r.answer(c.Leaf.SerialNumber)
@@ -160,7 +160,7 @@ func TestRevocationIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	root := newIssuer(t, "root", nil)
 	for _, by := range []string{"ocsp", "crl"} {
-		r := newRegistry(t, root)
+		r := newRevoker(t, root)
 		proxy := ebbtest.NewProxy(t, "alice", "proxy-s3cret")
 		d := newDownloader(t)
 		url := serveTLS(t, r.cert(2, by))
@@ -195,7 +195,7 @@ func TestRevocationIsAskedOnce(t *testing.T) {
 func TestRevocationOfAnUnknownAuthority(t *testing.T) {
 	t.Parallel()
 	root := newIssuer(t, "root", nil)
-	r := newRegistry(t, root)
+	r := newRevoker(t, root)
 	src := transport.Source{URL: serveTLS(t, r.cert(2, "ocsp")), Network: job.Network{SecurityFlags: job.CheckRevocation | job.IgnoreUnknownCA}}
 	if e := asJobError(t, fetchWith(t, newDownloader(t), src)); e.Code != revocationFailed {
 		t.Errorf("%+v", e)
