@@ -81,7 +81,7 @@ var ErrReplaced = errors.New("another callback was set for this job")
 //
 // In BITS: IBackgroundCopyJob::SetNotifyInterface.
 func (j *Job) Notify(ctx context.Context, n Notify) error {
-	c := &callback{Notify: n, client: j.client, path: j.path("/notifications")}
+	c := &callback{Notify: n, client: j.client, path: j.path("/notifications"), filled: map[job.FileID]job.Ranges{}}
 	for tries := 0; ; tries++ {
 		before := c.heard
 		err := c.listen(ctx)
@@ -115,19 +115,19 @@ type callback struct {
 	Notify
 	client *Client
 	path   string
-	after  uint64 // the last notification that was dealt with
-	heard  int    // how many were told
-	over   bool   // nothing more will come
+	after  uint64                    // the last notification that was dealt with
+	filled map[job.FileID]job.Ranges // what of each file was here the last time
+	heard  int                       // how many were told
+	over   bool                      // nothing more will come
 }
 
 // notification is what the service tells.
 type notification struct {
-	ID     uint64            `json:"id"`
-	Notice uint64            `json:"notice"` // to be acknowledged; 0: not
-	Event  string            `json:"event"`
-	Job    job.Snapshot      `json:"job"`
-	File   *job.FileSnapshot `json:"file"`
-	Ranges job.Ranges        `json:"ranges"`
+	ID     uint64           `json:"id"`
+	Notice uint64           `json:"notice"` // to be acknowledged; 0: not
+	Event  string           `json:"event"`
+	Job    job.Snapshot     `json:"job"`
+	File   job.FileSnapshot `json:"file"`
 }
 
 // listen is one connection. Its error is why there has to be another one, or why it is over.
@@ -184,17 +184,38 @@ func (c *callback) take(ctx context.Context, n notification) (over bool, err err
 
 func (c *callback) call(ctx context.Context, n notification) error {
 	j := &Job{Snapshot: n.Job, client: c.client}
-	switch {
-	case n.Event == "transferred":
+	switch n.Event {
+	case "transferred":
 		return c.JobTransferred(ctx, j)
-	case n.Event == "error":
+	case "error":
 		return c.JobError(ctx, j, n.Job.Error)
-	case n.Event == "modification":
+	case "modification":
 		return c.JobModification(ctx, j)
-	case n.Event == "file_transferred" && n.File != nil:
-		return c.FileTransferred(ctx, j, *n.File)
-	case n.Event == "file_ranges_transferred" && n.File != nil:
-		return c.FileRangesTransferred(ctx, j, *n.File, n.Ranges)
+	case "file_transferred":
+		return c.FileTransferred(ctx, j, n.File)
+	case "file_ranges_transferred":
+		if arrived := c.arrived(n.File.File); len(arrived) > 0 {
+			return c.FileRangesTransferred(ctx, j, n.File, arrived)
+		}
 	}
-	return nil // of a later version of the service
+	return nil // nothing new, or of a later version of the service
+}
+
+// arrived is what is here of a file and was not the last time; all when it began anew meanwhile.
+func (c *callback) arrived(f job.File) (arrived job.Ranges) {
+	before := c.filled[f.ID]
+	c.filled[f.ID] = f.Filled
+	if before.Union(f.Filled).Len() > f.Filled.Len() {
+		return f.Filled
+	}
+	for _, r := range f.Filled {
+		for _, had := range before {
+			if r.Start <= had.Start && had.End <= r.End { // the rest of before lies after it
+				arrived = arrived.Add(job.Range{Start: r.Start, End: had.Start})
+				r.Start = had.End
+			}
+		}
+		arrived = arrived.Add(r)
+	}
+	return arrived
 }

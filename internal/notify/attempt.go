@@ -106,6 +106,9 @@ func mayRun(j job.Job, e *entry) bool {
 
 // hand gives e to the live callback; when that fails, or there is none that hears of it, to the command.
 func (n *Notifier) hand(ctx context.Context, j job.Job, e *entry, mayRun bool, body []byte) *failure {
+	if n.overtaken(ctx, e) {
+		return nil
+	}
 	var failed *failure
 	told, err := n.call(ctx, j, e)
 	if err != nil {
@@ -128,6 +131,16 @@ func (n *Notifier) hand(ctx context.Context, j job.Job, e *entry, mayRun bool, b
 		f.err = fmt.Errorf("%w; then the %w", failed.err, f.err)
 	}
 	return f
+}
+
+// overtaken reports whether the job is not transferred any more, because a file of it was found wrong or has to come again:
+// nobody may complete it on the strength of e. Whoever needs to know is told of what came after.
+func (n *Notifier) overtaken(ctx context.Context, e *entry) bool {
+	if e.Kind != job.NoticeTransferred || e.Job.Finished.IsZero() {
+		return false
+	}
+	j, err := n.cfg.Store.Job(ctx, e.Job.ID)
+	return err == nil && j.Finished.IsZero()
 }
 
 // orNever is f, but nil for one that never will be otherwise; that is logged.

@@ -248,6 +248,25 @@ func TestCallbackComesDuringTheWait(t *testing.T) {
 	})
 }
 
+// A job whose file was found wrong is not transferred any more: nobody is told to complete it.
+func TestTransferredIsOvertaken(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, f *fixture) {
+		whole := func(j *job.Job) { done(1)(j); inState(job.Transferred)(j) }
+		j, saw := f.recording(whole)
+		f.becomes(j, func(j *job.Job) { j.State, j.Finished = job.InError, time.Time{} })
+		l := f.listen(j.ID, 0, nil)
+		l.want(t, "file_transferred 1", "error")
+		f.happens(j, job.NoticeTransferred, 0)
+		if l.want(t, "file_transferred 1", "error"); ran(t, saw) {
+			t.Error("the command has run")
+		}
+		if n := len(f.pending()); n != 0 {
+			t.Errorf("%d notices wait", n)
+		}
+	})
+}
+
 // Callbacks take the places of their owner's commands and webhooks, and so does what others tell for them.
 func TestCallbacksTakePlaces(t *testing.T) {
 	t.Parallel()
