@@ -29,6 +29,9 @@ func (e *Engine) DoFile(ctx context.Context, id job.ID, file job.FileID, command
 		}
 		for _, command := range commands {
 			_ = s.next(en, command, file) // fold has seen it pass
+			if _, anew := command.(job.RetryFile); anew && en.runs[file] != nil {
+				en.runs[file].void = true
+			}
 		}
 		s.replan(en)
 		return nil

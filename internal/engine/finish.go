@@ -112,10 +112,12 @@ func (s *session) stopped(w lastWord) {
 	s.plan.running--
 	s.release(r)
 	s.ran(en)
-	if r.learned != nil {
+	if r.learned != nil && !r.void {
 		_ = s.next(en, *r.learned, r.file.ID)
 	}
+	s.answered(en, r.file.ID, w.answer)
 	switch {
+	case r.void:
 	case w.size >= 0:
 		_ = s.next(en, job.FileDone{File: r.file.ID, Size: w.size}, r.file.ID)
 	case len(w.filled) > 0:

@@ -29,6 +29,7 @@ type run struct {
 	secrets *jobSecrets
 
 	stopping bool // control goroutine: asked to stop
+	void     bool // control goroutine: what it fetched is wanted no more
 	fetched  bool // control goroutine: its connection is free again
 
 	seen, rate int64 // control goroutine: bytes at the last pulse, and bytes per second
