@@ -3,7 +3,8 @@
 // `curl --unix-socket` use the same one.
 //
 // Files: guard.go decides who may ask at all, body.go reads what is asked, jobs.go, files.go, file.go, credentials.go,
-// headers.go and daemon.go are the operations, streams.go what is pushed, errors.go how refusals look, schema.go the document.
+// headers.go and daemon.go are the operations, streams.go what is pushed, notifications.go and those
+// beside it what live callbacks hear, errors.go how refusals look, schema.go the document.
 package api
 
 import (
@@ -22,6 +23,8 @@ type Config struct {
 	Version string // of the program
 	// Status adds what only the daemon knows; nil for nothing.
 	Status func() Daemon
+	// Callbacks is where live callbacks register; nil when there can be none.
+	Callbacks Callbacks
 	// Stop asks the daemon to end; nil when it cannot be asked.
 	Stop func()
 }
@@ -48,6 +51,7 @@ func New(cfg Config) http.Handler {
 	s.credentials(a)
 	s.headers(a)
 	s.streams(a)
+	s.notifications(a, cfg.Callbacks)
 	s.daemon(a)
 	finish(a.OpenAPI())
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {

@@ -138,7 +138,7 @@ func problemResponse() *huma.Response {
 // required are the fields that a caller must give. In what the service sends, all that cannot be empty are there.
 var required = map[string][]string{
 	"Spec": nil, "Settings": nil, "Network": nil, "Secret": nil, "FileChange": nil,
-	"RangeRequest": {"ranges"}, "PrefixChange": {"old", "new"}, "HeaderList": {"headers"}, "ClientCertificate": {"client_pem"},
+	"RangeRequest": {"ranges"}, "PrefixChange": {"old", "new"}, "HeaderList": {"headers"}, "ClientCertificate": {"client_pem"}, "Acknowledgement": {"ok"},
 	"FileSpecs": {"files"}, "FileSpec": {"url", "local"}, "Span": {"offset", "length"}, "Credential": {"target", "scheme"}, "Header": {"name", "value"},
 }
 

@@ -129,7 +129,7 @@ func serve(ctx context.Context, stop func(), p process) error {
 	idle := newIdle()
 	srv := &http.Server{
 		Handler: api.New(api.Config{
-			Engine: svc.Engine, Version: version.String(), Stop: stop,
+			Engine: svc.Engine, Callbacks: svc.notify, Version: version.String(), Stop: stop,
 			Status: func() api.Daemon {
 				return api.Daemon{
 					PID: os.Getpid(), StateDir: p.at.dir, Socket: p.at.socket, Started: started.Format(time.RFC3339),

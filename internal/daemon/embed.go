@@ -44,7 +44,7 @@ func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error)
 	ctx, cancel := context.WithCancel(ctx)
 	e := &Embedded{Dial: dial, stop: cancel, done: make(chan struct{}), svc: svc}
 	e.srv = &http.Server{
-		Handler:           api.New(api.Config{Engine: svc.Engine, Version: version.String()}),
+		Handler:           api.New(api.Config{Engine: svc.Engine, Callbacks: svc.notify, Version: version.String()}),
 		ConnContext:       ipc.ConnContext,
 		ReadHeaderTimeout: 30 * time.Second,
 	}
