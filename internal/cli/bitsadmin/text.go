@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -106,15 +105,25 @@ func wrapped(text string, width int) string {
 
 func wrapLine(line string, width int) string {
 	var b strings.Builder
-	for utf8.RuneCountInString(strings.TrimRight(line, "\n")) > width {
-		runes := []rune(line)
-		at := width
-		if space := strings.LastIndexByte(string(runes[:width]), ' '); space > 0 {
-			at = utf8.RuneCountInString(line[:space+1])
+	rest := []rune(line)
+	for len(rest) > width && (len(rest) > width+1 || rest[width] != '\n') {
+		at := lastWord(rest[:width+1])
+		b.WriteString(strings.TrimRight(string(rest[:at]), " ") + "\n")
+		for at < len(rest) && rest[at] == ' ' {
+			at++
 		}
-		b.WriteString(strings.TrimRight(string(runes[:at]), " ") + "\n")
-		line = string(runes[at:])
+		rest = rest[at:]
 	}
-	b.WriteString(line)
-	return b.String()
+	return b.String() + string(rest)
+}
+
+// lastWord is where a line ends that has one rune more than there is room for: after its last word that ends, else at
+// the edge.
+func lastWord(line []rune) int {
+	for at := len(line) - 1; at > 0; at-- {
+		if line[at] == ' ' && line[at-1] != ' ' {
+			return at
+		}
+	}
+	return len(line) - 1
 }

@@ -1,0 +1,122 @@
+package bitsadmin_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/internal/cli/bitsadmin"
+	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/local"
+)
+
+// open returns a service of the test's own, as a program needs it.
+func open(t *testing.T) func(context.Context) (*ebb.Client, func() error, error) {
+	t.Helper()
+	svc, err := local.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := svc.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(context.Context) (*ebb.Client, func() error, error) {
+		return svc.Client, func() error { return nil }, nil
+	}
+}
+
+// On a terminal /TRANSFER draws its two lines again and again in place.
+func TestTransferOnTerminal(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.Size(300_000), ebbtest.Rate(600_000))
+	var out, errs bytes.Buffer
+	code := bitsadmin.Main(t.Context(), bitsadmin.Program{
+		Args:   []string{"/transfer", "job", srv.Base + "/a", filepath.Join(t.TempDir(), "a")},
+		Stdout: &out, Stderr: &errs, Width: 100, Connect: open(t),
+	})
+	if code != 0 || errs.Len() > 0 {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	_, drawn, _ := strings.Cut(out.String(), "service.\n\n")
+	frames := strings.Split(strings.TrimSuffix(drawn, "Transfer complete.\n"), "\x1b[2F\x1b[J")
+	if len(frames) < 2 {
+		t.Errorf("drawn once only: %q", drawn)
+	}
+	for _, frame := range frames {
+		if !strings.HasPrefix(frame, "DISPLAY: 'job' TYPE: DOWNLOAD STATE: ") || strings.Count(frame, "\n") != 2 {
+			t.Errorf("not two lines of progress: %q", frame)
+		}
+	}
+	if want := "BYTES: 300000 / 300000 (100%)\n"; !strings.HasSuffix(frames[len(frames)-1], want) {
+		t.Errorf("ends with %q, want %q", frames[len(frames)-1], want)
+	}
+}
+
+func TestWithoutService(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	code := bitsadmin.Main(t.Context(), bitsadmin.Program{
+		Args: []string{"/rawreturn", "/list"}, Stdout: &out, Stderr: &errs,
+		Connect: func(context.Context) (*ebb.Client, func() error, error) {
+			return nil, nil, fmt.Errorf("dial: %w", ebb.ErrUnavailable)
+		},
+	})
+	want := "Unable to connect to BITS - 0x800706ba\ndial: the ebb service does not answer\n"
+	if code == 0 || out.Len() > 0 || errs.String() != want {
+		t.Errorf("exit code %d, %q, %q; want %q", code, out.String(), errs.String(), want)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// A result that cannot be written is a failure.
+func TestBrokenOutput(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	code := bitsadmin.Main(t.Context(), bitsadmin.Program{Args: []string{"/help"}, Stdout: full{}, Stderr: &errs})
+	want := "Unable to write to standard output - 0x80004005\nno space left\n"
+	if code == 0 || errs.String() != want {
+		t.Errorf("exit code %d, %q; want %q", code, errs.String(), want)
+	}
+	if runtime.GOOS != "windows" && code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+}
+
+// A name is a name, even if it looks like the beginning of a GUID.
+func TestNameBeforePrefix(t *testing.T) {
+	t.Parallel()
+	connect := open(t)
+	run := func(args ...string) (string, int) {
+		var out, errs bytes.Buffer
+		code := bitsadmin.Main(t.Context(), bitsadmin.Program{Args: append([]string{"/rawreturn"}, args...), Stdout: &out, Stderr: &errs, Connect: connect})
+		return out.String() + errs.String(), code
+	}
+	first, _ := run("/create", "first")
+	prefix := strings.ToLower(first[1:6])
+	second, _ := run("/create", prefix)
+	for args, want := range map[string]string{
+		"/getdisplayname " + first[1:6]:                 "first", // upper case: no name, so it is a GUID's
+		"/getdisplayname " + prefix:                     prefix,
+		"/getdisplayname " + strings.Trim(second, "{}"): prefix,
+		"/getdisplayname " + strings.ToLower(first):     "first",
+		"/getdisplayname " + first[1:4]:                 "Unable to find job named \"" + first[1:4] + "\".\n",
+	} {
+		if strings.ToLower(first[1:6]) == first[1:6] && strings.HasSuffix(args, prefix) {
+			continue // digits alone have no case
+		}
+		if got, _ := run(strings.Fields(args)...); got != want {
+			t.Errorf("%s: %q, want %q", args, got, want)
+		}
+	}
+}
