@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/ebb-transfer/ebb/httpauth"
 	"github.com/ebb-transfer/ebb/internal/transport"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -93,6 +94,20 @@ func refusalOf(resp *http.Response) *job.Answer {
 	return a
 }
 
+// answerOfTunnel is the answer of a proxy that did not open one to u; nil if it gave none.
+func (f *fetch) answerOfTunnel(u *url.URL, refusal *httpauth.Error) *job.Answer {
+	if refusal.Header == nil {
+		return nil
+	}
+	address := refusal.Origin
+	if at, err := url.Parse(refusal.Origin); err == nil {
+		address = at.Host
+	}
+	return &job.Answer{
+		At: time.Now().Round(0), Status: refusal.Status, Address: address, Headers: readable(refusal.Header, newVeil(f.source, u)),
+	}
+}
+
 // readable is h in alphabetical order, up to maxAnswerHeaders.
 func readable(h http.Header, veil *strings.Replacer) []job.Header {
 	names := make([]string, 0, len(h))
@@ -142,24 +157,28 @@ var (
 // plainFields are header fields of a source that hold no secrets, and whose values may well come back.
 var plainFields = []string{"Accept", "Accept-Language", "Cache-Control", "Content-Type", "Host", "Origin", "Pragma", "Referer", "User-Agent"}
 
-// veilOf hides the secrets of the source that resp is of, wherever a server repeats them.
+// veilOf hides the secrets of the source that resp is of.
 func veilOf(resp *http.Response) *strings.Replacer {
-	h := hopOf(resp.Request.Context())
-	if h == nil {
-		return strings.NewReplacer()
+	if h := hopOf(resp.Request.Context()); h != nil {
+		return newVeil(h.source, h.url)
 	}
+	return strings.NewReplacer()
+}
+
+// newVeil hides the secrets of src and of u, which it led to, wherever a server repeats them.
+func newVeil(src transport.Source, u *url.URL) *strings.Replacer {
 	var pairs []string
 	hide := func(secret string, atLeast int) {
 		if len(secret) >= atLeast {
 			pairs = append(pairs, secret, withheld)
 		}
 	}
-	for _, c := range h.source.Credentials {
+	for _, c := range src.Credentials {
 		hide(c.Password, minSecret)
 		hide(url.QueryEscape(c.Password), minSecret)
 		hide(base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password)), minSecret)
 	}
-	for _, field := range h.source.Headers {
+	for _, field := range src.Headers {
 		if slices.Contains(plainFields, http.CanonicalHeaderKey(field.Name)) {
 			continue
 		}
@@ -170,8 +189,8 @@ func veilOf(resp *http.Response) *strings.Replacer {
 			hide(value, 2*minSecret)
 		}
 	}
-	hide(h.url.RawQuery, 2*minSecret)
-	for _, values := range h.url.Query() {
+	hide(u.RawQuery, 2*minSecret)
+	for _, values := range u.Query() {
 		for _, v := range values {
 			hide(v, 4*minSecret) // shorter ones are names more often than signatures
 		}

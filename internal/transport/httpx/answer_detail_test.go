@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,24 @@ func TestAnswerOfARefusal(t *testing.T) {
 				t.Errorf("control characters in %q", a.Body)
 			}
 		})
+	}
+}
+
+// TestAnswerOfAProxy: what it says instead of opening a tunnel; and what is wrong with an answer that looked like a file.
+func TestAnswerOfAProxy(t *testing.T) {
+	t.Parallel()
+	proxy := ebbtest.NewServer(t, ebbtest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Squid-Error", "ERR_ACCESS_DENIED 0 "+r.Header.Get("Proxy-Authorization"))
+		w.WriteHeader(http.StatusForbidden)
+	})))
+	_, _, err := download(t, transport.Source{URL: "https://127.0.0.1:1/", Network: job.Network{Proxy: proxy.Base}}, 0, job.Validator{})
+	a := asJobError(t, err).Answer
+	if a == nil || a.Status != 403 || "http://"+a.Address != proxy.Base || !slices.Contains(a.Headers, job.Header{Name: "X-Squid-Error", Value: "ERR_ACCESS_DENIED 0"}) {
+		t.Errorf("%+v", a)
+	}
+	_, _, err = download(t, transport.Source{URL: ebbtest.NewServer(t, ebbtest.Gzip()).URL}, 0, job.Validator{})
+	if a := asJobError(t, err).Answer; a == nil || a.Status/100 != 2 {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -29,7 +29,9 @@ func (f *fetch) classify(u *url.URL, err error) *job.Error {
 	case errors.As(err, &classed):
 		return classed
 	case errors.As(err, &refusal):
-		return authError(refusal)
+		e := authError(refusal)
+		e.Answer = f.answerOfTunnel(u, refusal)
+		return e
 	}
 	for _, known := range []func(error) (job.Code, job.Class, string){certificate, timeout, system, protocol} {
 		if code, class, text := known(err); text != "" {

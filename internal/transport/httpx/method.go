@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 
 	"github.com/ebb-transfer/ebb/job"
@@ -26,10 +27,15 @@ func redirectedMethod(method string, status int) string {
 }
 
 // judge is the function of that name, but for methods other than GET: they are sent once and without Range, and
-// whatever body a success has is the file.
+// whatever body a success has is the file. Errors have the answer that they are about.
 func (f *fetch) judge(resp *http.Response, asked int64, v job.Validator) (p part, again bool, err error) {
 	if f.source.Method == "" || resp.StatusCode/100 != 2 || resp.StatusCode == http.StatusPartialContent {
-		return judge(resp, asked, v)
+		p, again, err = judge(resp, asked, v)
+	} else {
+		p, err = part{0, resp.ContentLength, resp.ContentLength, false}, checkEncoding(resp)
 	}
-	return part{0, resp.ContentLength, resp.ContentLength, false}, false, checkEncoding(resp)
+	if e := (*job.Error)(nil); errors.As(err, &e) && e.Answer == nil {
+		e.Answer = answerOf(resp)
+	}
+	return p, again, err
 }
