@@ -116,7 +116,7 @@ func TestRangesOfEveryServer(t *testing.T) {
 					spec.Files[0].Local = filepath.Join(b.dir, fmt.Sprint(name, sparse))
 					want := layout(t, srv.Content(), spec.Files[0])
 					spec.Files[0].Digest = digestOf(want)
-					snap := b.until(b.create(spec).ID, job.Acknowledged)
+					snap := b.hurry(b.create(spec).ID, job.Acknowledged)
 					if snap.Result != job.OK {
 						t.Errorf("result %v", snap.Result)
 					}
@@ -234,7 +234,7 @@ func TestOnDemand(t *testing.T) {
 				b.do(id, job.Resume{})
 			}
 			request(job.Range{Start: 1000, End: 2000}, job.Range{Start: 500_000, End: 800_000})
-			b.until(id, job.Suspended)
+			b.hurry(id, job.Suspended)
 			if got := b.filled(id); got != "1000-1999,500000-799999" {
 				t.Errorf("filled %s", got)
 			}
@@ -242,14 +242,14 @@ func TestOnDemand(t *testing.T) {
 				t.Errorf("size %d", f.Size)
 			}
 			request(job.Range{Start: 0, End: 1500}, job.Range{Start: 700_000, End: 700_001}, job.Range{Start: 2_999_000, End: 3_000_000})
-			b.until(id, job.Suspended)
+			b.hurry(id, job.Suspended)
 			if got := b.filled(id); got != "0-1999,500000-799999,2999000-2999999" && !strings.Contains(name, "validator") {
 				t.Errorf("filled %s", got)
 			}
 			request(job.Range{Start: 0, End: 3_000_000})
-			b.until(id, job.Transferred)
+			b.hurry(id, job.Transferred)
 			b.do(id, job.Complete{})
-			b.until(id, job.Acknowledged)
+			b.hurry(id, job.Acknowledged)
 			if sum := sumOf(t, spec.Files[0].Local); sum != srv.SHA256() {
 				t.Errorf("digest %s, want %s", sum, srv.SHA256())
 			}
