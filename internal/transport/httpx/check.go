@@ -29,12 +29,14 @@ func Check(src transport.Source) error {
 	if err := checkHeaders(src.Headers); err != nil {
 		return err
 	}
-	d := New(Config{})
-	ways, err := d.routes(src.Network)(u)
-	if err != nil {
-		return err
+	switch src.Network.Proxy {
+	case job.ProxyPreconfigured, job.ProxyNone, job.ProxyAuto:
+	default:
+		if _, err := parseProxies(src.Network.Proxy); err != nil {
+			return err
+		}
 	}
-	_, err = d.settings(src, u, ways[0])
+	_, err = New(Config{}).settings(src, u, nil)
 	return err
 }
 

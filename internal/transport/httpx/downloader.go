@@ -33,6 +33,7 @@ type Downloader struct {
 	userAgent     string
 	nexus         string
 	preconfigured routes
+	detector      detector
 	resting       resting
 	revocation    *revocation.Checker
 	nameless      atomic.Int64 // of Source.CheckedBy
@@ -44,9 +45,9 @@ var _ transport.Downloader = (*Downloader)(nil)
 
 // New returns a Downloader. It reads the proxies of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) now.
 func New(cfg Config) *Downloader {
-	return &Downloader{
-		userAgent: cfg.UserAgent, nexus: cfg.PassportNexus, preconfigured: newRoutes(cfg.Proxy, cfg.ProxyBypass), revocation: revocation.New(),
-	}
+	d := &Downloader{userAgent: cfg.UserAgent, nexus: cfg.PassportNexus, revocation: revocation.New()}
+	d.preconfigured = newRoutes(cfg.Proxy, cfg.ProxyBypass, d.detector.routes)
+	return d
 }
 
 // Close closes the connections that serve no body now and forgets all credentials.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func (d *Downloader) settings(src transport.Source, u, way *url.URL) (httpauth.C
 	certificates := &verifier{roots: config.RootCAs, revocation: d.revocation, fetch: d.fetchStatus(src)}
 	return httpauth.Config{
 		Credentials: credentials, AllowCleartext: n.AllowCleartext, Kerberos: realm, PassportNexus: d.nexus, Dial: dialer.DialContext, TLS: config,
-		Proxy: d.proxyFor(n, way), VerifyServer: certificates.verify,
+		Proxy: d.proxy(n), VerifyServer: certificates.verify,
 		TLSHandshakeTimeout: connectTimeout(n), ResponseHeaderTimeout: stallTimeout(n), IdleConnTimeout: idleConnTimeout,
 		MaxIdleConnsPerHost: maxIdleConnsPerHost, MaxResponseHeaderBytes: maxHeaderBytes,
 		Base: &http.Transport{
@@ -56,27 +55,21 @@ func (d *Downloader) settings(src transport.Source, u, way *url.URL) (httpauth.C
 	}, nil
 }
 
-// proxyFor is httpauth.Config.Proxy for a client that goes by way. Servers that it does not lead to, of which a log-in
-// may ask something, have ways of their own.
-func (d *Downloader) proxyFor(n job.Network, way *url.URL) func(*http.Request) (*url.URL, error) {
-	ways := d.routes(n)
+// wayKey has the way of a request in its context: a *url.URL, nil for the direct one.
+type wayKey struct{}
+
+// proxy is httpauth.Config.Proxy. Requests that send did not send, of a log-in, have ways of their own.
+func (d *Downloader) proxy(n job.Network) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
-		found, err := ways(r.URL)
-		switch {
-		case err != nil:
-			return nil, err
-		case slices.ContainsFunc(found, func(u *url.URL) bool { return sameWay(u, way) }):
+		if way, ok := r.Context().Value(wayKey{}).(*url.URL); ok {
 			return withoutUser(way), nil
 		}
-		return withoutUser(found[0]), nil
+		ways, err := d.routes(n)(r.Context(), r.URL)
+		if err != nil {
+			return nil, err
+		}
+		return withoutUser(ways[0]), nil
 	}
-}
-
-func sameWay(a, b *url.URL) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.String() == b.String()
 }
 
 func withoutUser(u *url.URL) *url.URL {

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"net/netip"
 	"net/url"
 	"path"
@@ -20,7 +21,7 @@ const proxyRest = 5 * time.Minute
 
 // routes returns the ways to the server of a URL in the order in which they are to be tried: proxies, and nil for
 // the direct way. There is at least one.
-type routes func(*url.URL) ([]*url.URL, error)
+type routes func(context.Context, *url.URL) ([]*url.URL, error)
 
 var directly = []*url.URL{nil}
 
@@ -29,24 +30,22 @@ func (d *Downloader) routes(n job.Network) routes {
 	if n.Proxy == job.ProxyPreconfigured {
 		return d.preconfigured
 	}
-	return newRoutes(n.Proxy, n.ProxyBypass)
+	return newRoutes(n.Proxy, n.ProxyBypass, d.detector.routes)
 }
 
-// newRoutes are those of a setting (see job.Network) whose "" is the environment. Its errors have code InvalidProxyInfo.
-func newRoutes(setting, bypass string) routes {
+// newRoutes are those of a setting (see job.Network) whose "" is the environment and whose "auto" is auto. Its errors have
+// code InvalidProxyInfo.
+func newRoutes(setting, bypass string, auto routes) routes {
 	switch setting {
 	case job.ProxyPreconfigured:
 		return environment()
 	case job.ProxyNone:
-		return func(*url.URL) ([]*url.URL, error) { return directly, nil }
+		return func(context.Context, *url.URL) ([]*url.URL, error) { return directly, nil }
 	case job.ProxyAuto:
-		return detected
+		return auto
 	}
-	proxies, err := job.ParseProxies(setting)
-	if err == nil && len(proxies) == 0 {
-		err = job.Invalid(job.InvalidProxyInfo, "the list of proxies names none")
-	}
-	return func(u *url.URL) ([]*url.URL, error) {
+	proxies, err := parseProxies(setting)
+	return func(_ context.Context, u *url.URL) ([]*url.URL, error) {
 		if err != nil {
 			return nil, err
 		}
@@ -55,6 +54,14 @@ func newRoutes(setting, bypass string) routes {
 		}
 		return forScheme(proxies, u.Scheme), nil
 	}
+}
+
+func parseProxies(list string) ([]job.ProxyEntry, error) {
+	proxies, err := job.ParseProxies(list)
+	if err == nil && len(proxies) == 0 {
+		err = job.Invalid(job.InvalidProxyInfo, "the list of proxies names none")
+	}
+	return proxies, err
 }
 
 // forScheme are the proxies for URLs of a scheme: those that are for it alone, else those for all, else none.
@@ -78,7 +85,7 @@ func forScheme(proxies []job.ProxyEntry, scheme string) []*url.URL {
 func environment() routes {
 	config := httpproxy.FromEnvironment()
 	find := config.ProxyFunc()
-	return func(u *url.URL) ([]*url.URL, error) {
+	return func(_ context.Context, u *url.URL) ([]*url.URL, error) {
 		given := config.HTTPProxy
 		if u.Scheme == "https" {
 			given = config.HTTPSProxy

@@ -21,7 +21,7 @@ func ways(t testing.TB, find routes, raw string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := find(u)
+	found, err := find(t.Context(), u)
 	if err != nil {
 		return asJobError(t, err).Code.String()
 	}
@@ -59,7 +59,7 @@ func TestRoutes(t *testing.T) {
 		{"a:1", "y.example, *.x.example", "http://www.x.example:81/", "direct"},
 	}
 	for _, tt := range tests {
-		if got := ways(t, newRoutes(tt.setting, tt.bypass), tt.url); got != tt.want {
+		if got := ways(t, newRoutes(tt.setting, tt.bypass, nil), tt.url); got != tt.want {
 			t.Errorf("proxy %q, bypass %q, %s: %s, want %s", tt.setting, tt.bypass, tt.url, got, tt.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -16,7 +17,7 @@ func (d *Downloader) send(src transport.Source, req *http.Request) (*http.Respon
 	if err != nil {
 		return nil, err
 	}
-	ways, err := d.routes(src.Network)(req.URL)
+	ways, err := d.routes(src.Network)(req.Context(), req.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (d *Downloader) sendBy(way *url.URL, src transport.Source, req *http.Reques
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.roundTrip(req, origin)
+	resp, err := c.roundTrip(req.WithContext(context.WithValue(req.Context(), wayKey{}, way)), origin)
 	if e := httpauth.Failure(resp, err); e != nil && errors.Is(e, httpauth.ErrRefused) {
 		d.clients.refuse(c, src.Try)
 	}
