@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,23 +130,15 @@ func (c Code) String() string {
 // Text says in one sentence what happened; "" for a code that is not known.
 func (c Code) Text() string {
 	if n := c.HTTP(); n != 0 {
-		return strings.TrimSuffix(fmt.Sprintf("The server answered %d %s", n, phrase(n)), " ") + "."
+		return strings.TrimSuffix(fmt.Sprintf("The server answered %d %s", n, knownStatuses[n].phrase), " ") + "."
 	}
 	return knownCodes[c].text
-}
-
-// phrase is the reason phrase of an HTTP status; "" when it has none.
-func phrase(status int) string {
-	if status == retryWith {
-		return "Retry With"
-	}
-	return http.StatusText(status)
 }
 
 // Hint says what to do about it; "" if there is nothing.
 func (c Code) Hint() string {
 	if n := c.HTTP(); n != 0 {
-		return httpHints[n]
+		return knownStatuses[n].hint
 	}
 	return knownCodes[c].hint
 }
@@ -171,14 +162,14 @@ func (c Code) Class() Class {
 		return Fatal
 	}
 	switch n {
-	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
+	case 401, 407:
 		return NeedsAction
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+	case 408, 409, 425, 429:
 		return Transient
-	case http.StatusNoContent, http.StatusResetContent, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+	case 204, 205, 300, 301, 302, 303, 304, 305, 307, 308, 501, 505:
 		return Fatal
 	}
-	if (n >= 300 && n <= 305) || n == 307 || n == 308 || (n >= 400 && n < 500) {
+	if n >= 400 && n < 500 {
 		return Fatal
 	}
 	return Transient
@@ -187,29 +178,26 @@ func (c Code) Class() Class {
 // Codes are all codes that have a name, in the order of their values.
 func Codes() []Code {
 	out := slices.Collect(maps.Keys(knownCodes))
-	for status := range httpHints {
+	for status := range knownStatuses {
 		out = append(out, HTTPStatus(status))
 	}
 	slices.Sort(out)
 	return out
 }
 
+// What the tables say, by code and by status.
 var (
-	knownCodes = func() map[Code]codeRow {
-		m := make(map[Code]codeRow, len(codeRows))
-		for _, row := range codeRows {
-			m[row.code] = row
-		}
-		return m
-	}()
-	httpHints = func() map[int]string {
-		m := make(map[int]string, len(httpRows))
-		for _, row := range httpRows {
-			m[row.status] = row.hint
-		}
-		return m
-	}()
+	knownCodes    = byKey(codeRows, func(r codeRow) Code { return r.code })
+	knownStatuses = byKey(httpRows, func(r httpRow) int { return r.status })
 )
+
+func byKey[K comparable, R any](rows []R, key func(R) K) map[K]R {
+	m := make(map[K]R, len(rows))
+	for _, row := range rows {
+		m[key(row)] = row
+	}
+	return m
+}
 
 // ParseCode reads a code as people find it: in hex with or without 0x (80200013), in decimal with or without a sign
 // (2149580819, -2145386477), by name with or without its prefix and in any case (BG_E_EMPTY, empty), or as an HTTP status (404).

@@ -95,7 +95,7 @@ func TestEveryCodeSaysWhatHappened(t *testing.T) {
 		}
 	}
 	for status, want := range map[int]string{
-		404: "The server answered 404 Not Found.", 449: "The server answered 449 Retry With.", 599: "The server answered 599.",
+		404: "The server answered 404 Not Found.", 425: "The server answered 425 Too Early.", 449: "The server answered 449 Retry With.", 599: "The server answered 599.",
 	} {
 		if got := HTTPStatus(status).Text(); got != want {
 			t.Errorf("%d: %q, want %q", status, got, want)
@@ -146,7 +146,7 @@ func TestParseCode(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Code{
 		"0x80200013": InsufficientRangeSupport, "0X80200013": InsufficientRangeSupport, "80200013": InsufficientRangeSupport,
-		"2149580819": InsufficientRangeSupport, "-2145386477": InsufficientRangeSupport, " 8020006d ": RandomAccess,
+		"2149580819": InsufficientRangeSupport, "-2145386477": InsufficientRangeSupport, "8020006d\n": RandomAccess,
 		"BG_E_EMPTY": Empty, "bg_e_empty": Empty, "E_EMPTY": Empty, "Empty": Empty, "BG_S_PARTIAL_COMPLETE": PartialComplete,
 		"partial_complete": PartialComplete, "S_PARTIAL_COMPLETE": PartialComplete, "E_INVALIDARG": InvalidArg, "invalidarg": InvalidArg,
 		"s_ok": OK, "ok": OK, "0": OK, "0x0": OK, "ERROR_DISK_FULL": DiskFull, "disk_full": DiskFull,

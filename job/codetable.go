@@ -1,7 +1,5 @@
 package job
 
-import "net/http"
-
 // A codeRow is all that there is to say about a code.
 type codeRow struct {
 	code  Code
@@ -148,58 +146,69 @@ var codeRows = []codeRow{
 	{SecureFailure, "ERROR_WINHTTP_SECURE_FAILURE", NeedsAction, "The certificate of the server does not convince, or TLS failed.", "Check the clock and the URL's host; trust its authority with --cacert."},
 }
 
-// httpRows are the HTTP statuses that BITS has names for (BG_E_HTTP_ERROR_n, with the value 0x80190000 + n), and what to do about
-// them. Their texts are the standard's.
-var httpRows = []struct {
+// An httpRow is what there is to say about an HTTP status.
+type httpRow struct {
 	status int
-	hint   string
-}{
-	{http.StatusContinue, ""},
-	{http.StatusSwitchingProtocols, ""},
-	{http.StatusOK, ""},
-	{http.StatusCreated, ""},
-	{http.StatusAccepted, "Nothing; the server is still preparing the file."},
-	{http.StatusNonAuthoritativeInfo, ""},
-	{http.StatusNoContent, "Check the URL: there is no file behind it."},
-	{http.StatusResetContent, "Check the URL: there is no file behind it."},
-	{http.StatusPartialContent, ""},
-	{http.StatusMultipleChoices, "Give the URL of one of the choices."},
-	{http.StatusMovedPermanently, "Give the new URL, or allow redirects."},
-	{http.StatusFound, "Give the new URL, or allow redirects."},
-	{http.StatusSeeOther, "Give the new URL, or allow redirects."},
-	{http.StatusNotModified, ""},
-	{http.StatusUseProxy, "Set that proxy."},
-	{http.StatusTemporaryRedirect, "Give the new URL, or allow redirects."},
-	{http.StatusBadRequest, "Check the URL and the custom headers."},
-	{http.StatusUnauthorized, "Set credentials with: ebb credentials set ID; then resume the job."},
-	{http.StatusPaymentRequired, ""},
-	{http.StatusForbidden, "Ask for permission; or fetch the URL anew, if its signature may have expired."},
-	{http.StatusNotFound, "Check the URL."},
-	{http.StatusMethodNotAllowed, "Check the job's HTTP method."},
-	{http.StatusNotAcceptable, "Check the custom headers."},
-	{http.StatusProxyAuthRequired, "Set credentials with: ebb credentials set ID --target proxy; then resume the job."},
-	{http.StatusRequestTimeout, "Nothing; it is tried again."},
-	{http.StatusConflict, "Nothing; it is tried again."},
-	{http.StatusGone, "Look for another source."},
-	{http.StatusLengthRequired, ""},
-	{http.StatusPreconditionFailed, "Check the custom headers."},
-	{http.StatusRequestEntityTooLarge, "Raise the limit of the server."},
-	{http.StatusRequestURITooLong, "Use a shorter URL."},
-	{http.StatusUnsupportedMediaType, ""},
-	{http.StatusRequestedRangeNotSatisfiable, "Compare the ranges with the size of the file at the server."},
-	{http.StatusExpectationFailed, "Check the custom headers."},
-	{http.StatusTooManyRequests, "Nothing; it is tried again when the server allows."},
-	{retryWith, "Do what the server says with its answer."},
-	{http.StatusInternalServerError, "Nothing; it is tried again. Tell the server's administrator, if this lasts."},
-	{http.StatusNotImplemented, "Check the job's HTTP method."},
-	{http.StatusBadGateway, "Nothing; it is tried again."},
-	{http.StatusServiceUnavailable, "Nothing; it is tried again when the server allows."},
-	{http.StatusGatewayTimeout, "Nothing; it is tried again."},
-	{http.StatusHTTPVersionNotSupported, ""},
+	phrase string // of the standard
+	hint   string // what to do; "" for nothing
 }
 
-// retryWith is the status 449 of Microsoft's servers ([MS-WDV] section 2.2.2).
-const retryWith = 449
+// httpRows are the HTTP statuses that BITS has names for (BG_E_HTTP_ERROR_n, with the value 0x80190000 + n) and those that came
+// after it (RFC 9110 section 15, RFC 6585, RFC 7725, RFC 8470; 449 is of [MS-WDV] section 2.2.2).
+var httpRows = []httpRow{
+	{100, "Continue", ""},
+	{101, "Switching Protocols", ""},
+	{200, "OK", ""},
+	{201, "Created", ""},
+	{202, "Accepted", "Nothing; the server is still preparing the file."},
+	{203, "Non-Authoritative Information", ""},
+	{204, "No Content", "Check the URL: there is no file behind it."},
+	{205, "Reset Content", "Check the URL: there is no file behind it."},
+	{206, "Partial Content", ""},
+	{300, "Multiple Choices", "Give the URL of one of the choices."},
+	{301, "Moved Permanently", "Give the new URL, or allow redirects."},
+	{302, "Found", "Give the new URL, or allow redirects."},
+	{303, "See Other", "Give the new URL, or allow redirects."},
+	{304, "Not Modified", ""},
+	{305, "Use Proxy", "Set that proxy."},
+	{307, "Temporary Redirect", "Give the new URL, or allow redirects."},
+	{308, "Permanent Redirect", "Give the new URL, or allow redirects."},
+	{400, "Bad Request", "Check the URL and the custom headers."},
+	{401, "Unauthorized", "Set credentials with: ebb credentials set ID; then resume the job."},
+	{402, "Payment Required", ""},
+	{403, "Forbidden", "Ask for permission; or fetch the URL anew, if its signature may have expired."},
+	{404, "Not Found", "Check the URL."},
+	{405, "Method Not Allowed", "Check the job's HTTP method."},
+	{406, "Not Acceptable", "Check the custom headers."},
+	{407, "Proxy Authentication Required", "Set credentials with: ebb credentials set ID --target proxy; then resume the job."},
+	{408, "Request Timeout", "Nothing; it is tried again."},
+	{409, "Conflict", "Nothing; it is tried again."},
+	{410, "Gone", "Look for another source."},
+	{411, "Length Required", ""},
+	{412, "Precondition Failed", "Check the custom headers."},
+	{413, "Content Too Large", "Raise the limit of the server."},
+	{414, "URI Too Long", "Use a shorter URL."},
+	{415, "Unsupported Media Type", ""},
+	{416, "Range Not Satisfiable", "Compare the ranges with the size of the file at the server."},
+	{417, "Expectation Failed", "Check the custom headers."},
+	{421, "Misdirected Request", "Check the host of the URL."},
+	{422, "Unprocessable Content", "Check the URL and the custom headers."},
+	{425, "Too Early", "Nothing; it is tried again."},
+	{426, "Upgrade Required", "Try https, or another server."},
+	{428, "Precondition Required", "Check the custom headers."},
+	{429, "Too Many Requests", "Nothing; it is tried again when the server allows."},
+	{431, "Request Header Fields Too Large", "Shorten the custom headers."},
+	{449, "Retry With", "Do what the server says with its answer."},
+	{451, "Unavailable For Legal Reasons", "Look for another source."},
+	{500, "Internal Server Error", "Nothing; it is tried again. Tell the server's administrator, if this lasts."},
+	{501, "Not Implemented", "Check the job's HTTP method."},
+	{502, "Bad Gateway", "Nothing; it is tried again."},
+	{503, "Service Unavailable", "Nothing; it is tried again when the server allows."},
+	{504, "Gateway Timeout", "Nothing; it is tried again."},
+	{505, "HTTP Version Not Supported", ""},
+	{507, "Insufficient Storage", "Tell the server's administrator, if this lasts."},
+	{511, "Network Authentication Required", "Open a page in a browser, and log on to the network."},
+}
 
 // contextCodes are the codes that stand for the texts of the contexts.
 var contextCodes = []Code{

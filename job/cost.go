@@ -2,7 +2,6 @@ package job
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,14 +68,10 @@ func (p TransferPolicy) Allows(c Cost) bool { return uint32(p)&uint32(c) != 0 }
 
 // String returns the policy's name, else its bits in hex.
 func (p TransferPolicy) String() string {
-	i := slices.IndexFunc(policyNames, func(n struct {
-		name   string
-		policy TransferPolicy
-	}) bool {
-		return n.policy == p
-	})
-	if i >= 0 {
-		return policyNames[i].name
+	for _, n := range policyNames {
+		if n.policy == p {
+			return n.name
+		}
 	}
 	return fmt.Sprintf("0x%08X", uint32(p))
 }

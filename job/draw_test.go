@@ -73,12 +73,21 @@ func drawEvent(t *rapid.T, j Job) Event {
 		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}, SetClientCert{true}}),
 		rapid.SampledFrom([]Event{TakeOwnership{"uid:1"}, TakeOwnership{"uid:2"}}),
 		rapid.SampledFrom([]Event{
-			SkipFile{id, true}, SkipFile{id, true}, SkipFile{id, false}, RetryFile{id}, RemoveFile{id}, RemoveFile{id},
-			SetValidation{id, true}, SetValidation{id, false},
+			SkipFile{id, true},
+			SkipFile{id, true},
+			SkipFile{id, false},
+			RetryFile{id},
+			RemoveFile{id},
+			RemoveFile{id},
+			SetValidation{id, true},
+			SetValidation{id, false},
 		}),
 		rapid.SampledFrom([]Event{
-			SetRemoteName{id, "https://example.org/moved"}, ReplaceRemotePrefix{"https://example.com/", "https://example.org/"},
-			RequestRanges{id, Prefix(1 << 18)}, RequestRanges{id, Ranges{{1 << 18, 1 << 19}}}, UpdatePosition{id, 1 << 18},
+			SetRemoteName{id, "https://example.org/moved"},
+			ReplaceRemotePrefix{"https://example.com/", "https://example.org/"},
+			RequestRanges{id, Prefix(1 << 18)},
+			RequestRanges{id, Ranges{{1 << 18, 1 << 19}}},
+			UpdatePosition{id, 1 << 18},
 		}),
 	).Draw(t, "event")
 }

@@ -154,8 +154,7 @@ func (s transitionSeen) checkSettings(t *rapid.T) {
 func (s transitionSeen) checkRests(t *rapid.T) {
 	before, j := s.before, s.after
 	if j.Intent == NoIntent && (j.State == Queued || j.State == TransientError) {
-		fetchable := func(f File) bool { return j.Fetchable(f) }
-		if !slices.ContainsFunc(slices.Collect(j.Files.All()), fetchable) {
+		if !slices.ContainsFunc(slices.Collect(j.Files.All()), j.Fetchable) {
 			t.Errorf("%T: a job that is %v has nothing to fetch", s.ev, j.State)
 		}
 	}

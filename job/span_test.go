@@ -81,33 +81,40 @@ func TestPieces(t *testing.T) {
 		"the whole, known":   {File{Size: 7}, []Piece{{Range{0, 7}, 0}}, UnknownSize, 7},
 		"in the order given": {
 			File{Size: 30, Ranges: []Span{{100, 10}, {0, 20}}},
-			[]Piece{{Range{100, 110}, 0}, {Range{0, 20}, 10}}, 30, 30,
+			[]Piece{{Range{100, 110}, 0}, {Range{0, 20}, 10}},
+			30, 30,
 		},
 		"an empty one": {File{Size: 10, Ranges: []Span{{5, 0}, {100, 10}}}, []Piece{{Range{100, 110}, 0}}, 10, 10},
 		"to the end": {
 			File{Size: UnknownSize, Ranges: []Span{{0, 10}, {100, ToEOF}}},
-			[]Piece{{Range{0, 10}, 0}, {Range{100, -1}, 10}}, UnknownSize, UnknownSize,
+			[]Piece{{Range{0, 10}, 0}, {Range{100, -1}, 10}},
+			UnknownSize, UnknownSize,
 		},
 		"behind the end, where that is unknown": {
 			File{Size: UnknownSize, Ranges: []Span{{100, ToEOF}, {0, 10}, {20, 5}}},
-			[]Piece{{Range{100, -1}, 0}, {Range{0, 10}, -1}, {Range{20, 25}, -1}}, UnknownSize, UnknownSize,
+			[]Piece{{Range{100, -1}, 0}, {Range{0, 10}, -1}, {Range{20, 25}, -1}},
+			UnknownSize, UnknownSize,
 		},
 		"behind the end, where that is known": { // the remote file has 150 bytes
 			File{Size: 65, Ranges: []Span{{100, ToEOF}, {0, 10}, {20, 5}}},
-			[]Piece{{Range{100, 150}, 0}, {Range{0, 10}, 50}, {Range{20, 25}, 60}}, UnknownSize, 65,
+			[]Piece{{Range{100, 150}, 0}, {Range{0, 10}, 50}, {Range{20, 25}, 60}},
+			UnknownSize, 65,
 		},
 		"an end that is empty": {File{Size: 10, Ranges: []Span{{100, ToEOF}, {0, 10}}}, []Piece{{Range{0, 10}, 0}}, UnknownSize, 10},
 		"sparse": {
 			File{Size: 110, Sparse: true, Ranges: []Span{{100, 10}, {0, 20}}},
-			[]Piece{{Range{100, 110}, 100}, {Range{0, 20}, 0}}, 110, 30,
+			[]Piece{{Range{100, 110}, 100}, {Range{0, 20}, 0}},
+			110, 30,
 		},
 		"sparse to the end, unknown": {
 			File{Size: UnknownSize, Sparse: true, Ranges: []Span{{100, ToEOF}, {0, 20}}},
-			[]Piece{{Range{100, -1}, 100}, {Range{0, 20}, 0}}, UnknownSize, UnknownSize,
+			[]Piece{{Range{100, -1}, 100}, {Range{0, 20}, 0}},
+			UnknownSize, UnknownSize,
 		},
 		"sparse to the end, known": {
 			File{Size: 150, Sparse: true, Ranges: []Span{{100, ToEOF}, {0, 20}}},
-			[]Piece{{Range{100, 150}, 100}, {Range{0, 20}, 0}}, UnknownSize, 70,
+			[]Piece{{Range{100, 150}, 100}, {Range{0, 20}, 0}},
+			UnknownSize, 70,
 		},
 	} {
 		if diff := cmp.Diff(tc.want, tc.file.Pieces()); diff != "" {
