@@ -304,7 +304,7 @@ func (n *Notifier) call(ctx context.Context, j job.Job, e *entry) (told bool, er
 		if cb == nil || !hears(j, e.Kind) {
 			return false, nil
 		}
-		if e.ID > 0 && e.ID <= cb.after {
+		if e.cursor > 0 && e.cursor <= cb.after {
 			return true, nil
 		}
 		notice := e.Notice

@@ -192,6 +192,27 @@ func TestCallbackThatComesBackHasDealtWithIt(t *testing.T) {
 	})
 }
 
+// It may have dealt with what it was told of how the job is, too.
+func TestCallbackThatComesBackKnowsHowTheJobIs(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, f *fixture) {
+		j := f.becomes(f.newJob(ofFiles(1)), func(j *job.Job) { done(1)(j); inState(job.Transferred)(j) })
+		newest := f.happens(j, job.NoticeTransferred, 0)
+		l := f.listen(j.ID, 0, func(n int) error {
+			if n == 2 { // its answer is lost
+				return errBusy
+			}
+			return nil
+		})
+		l.want(t, "file_transferred 1", "transferred failed")
+		l.leave()
+		synctest.Wait()
+		back := f.listen(j.ID, newest, nil)
+		time.Sleep(time.Hour)
+		back.want(t)
+	})
+}
+
 func TestCallbackThatHangs(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, f *fixture) {
