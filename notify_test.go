@@ -1,0 +1,414 @@
+package ebb_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+const allNotices = job.NotifyTransferred | job.NotifyError | job.NotifyModification | job.NotifyFileTransferred | job.NotifyFileRanges
+
+// diary is a callback that writes down what it is told.
+type diary struct {
+	t      testing.TB
+	told   chan string                  // each call that succeeded, in order; modifications and ranges are counted instead
+	answer func(what string) error      // nil: success
+	do     func(*ebb.Job, string) error // what it does besides; nil: nothing
+
+	mu      sync.Mutex // guards all below
+	inside  bool
+	changes []time.Time
+	ranges  map[job.FileID]job.Ranges
+	names   map[job.FileID]string // the temporary ones
+}
+
+func newDiary(t testing.TB) *diary {
+	return &diary{t: t, told: make(chan string, 1000), ranges: map[job.FileID]job.Ranges{}, names: map[job.FileID]string{}}
+}
+
+// enter checks that one method is called at a time.
+func (d *diary) enter() (leave func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inside {
+		d.t.Error("two methods are called at a time")
+	}
+	d.inside = true
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.inside = false
+	}
+}
+
+func (d *diary) write(j *ebb.Job, what string) error {
+	defer d.enter()()
+	if d.answer != nil {
+		if err := d.answer(what); err != nil {
+			return err
+		}
+	}
+	if d.do != nil {
+		if err := d.do(j, what); err != nil {
+			return err
+		}
+	}
+	d.told <- what
+	return nil
+}
+
+func (d *diary) JobTransferred(_ context.Context, j *ebb.Job) error {
+	return d.write(j, "transferred")
+}
+
+func (d *diary) JobError(_ context.Context, j *ebb.Job, failed *job.Error) error {
+	return d.write(j, "error "+failed.Code.String())
+}
+
+func (d *diary) FileTransferred(_ context.Context, j *ebb.Job, f job.FileSnapshot) error {
+	d.mu.Lock()
+	d.names[f.ID] = f.Temporary
+	d.mu.Unlock()
+	return d.write(j, fmt.Sprint("file ", f.ID))
+}
+
+func (d *diary) JobModification(context.Context, *ebb.Job) error {
+	defer d.enter()()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changes = append(d.changes, time.Now())
+	return errors.New("nobody looks at this")
+}
+
+func (d *diary) FileRangesTransferred(_ context.Context, _ *ebb.Job, f job.FileSnapshot, arrived job.Ranges) error {
+	defer d.enter()()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range arrived {
+		for _, before := range d.ranges[f.ID] {
+			if r.Start < before.End && before.Start < r.End {
+				d.t.Errorf("file %d: %v is told again", f.ID, r)
+			}
+		}
+	}
+	d.ranges[f.ID] = d.ranges[f.ID].Union(arrived)
+	return nil
+}
+
+// next is the next event that was told.
+func (d *diary) next() string {
+	d.t.Helper()
+	select {
+	case s := <-d.told:
+		return s
+	case <-time.After(30 * time.Second):
+		d.t.Fatal("nothing is told for 30 s")
+		return ""
+	}
+}
+
+func (d *diary) want(events ...string) {
+	d.t.Helper()
+	for _, want := range events {
+		if got := d.next(); got != want {
+			d.t.Fatalf("told %q, want %q", got, want)
+		}
+	}
+}
+
+// nothing checks that nothing was told beyond what was asked for.
+func (d *diary) nothing() {
+	d.t.Helper()
+	if len(d.told) > 0 {
+		d.t.Errorf("told %q, too", <-d.told)
+	}
+}
+
+// notify makes n the callback of j and waits until it is. The function it returns waits for its end.
+func (s *service) notify(j *ebb.Job, n ebb.Notify) (wait func() error) {
+	s.t.Helper()
+	ended := make(chan error, 1)
+	mine := *j // a Job is for one goroutine
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(s.t.Context())
+	running.Go(func() { ended <- mine.Notify(ctx, n) })
+	s.t.Cleanup(func() { cancel(); running.Wait() })
+	for {
+		there, err := j.HasNotify(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if there {
+			return func() error { return <-ended }
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// fetch makes a suspended job that downloads n files from srv.
+func (s *service) fetch(srv *ebbtest.Server, n int, change func(*job.Spec)) *ebb.Job {
+	s.t.Helper()
+	spec := job.Spec{Settings: job.DefaultSettings()}
+	spec.NotifyFlags, spec.Priority, spec.RetryDelay = allNotices, job.Foreground, job.Duration(job.MinRetryDelay)
+	folder := rand.Text()
+	for i := range n {
+		spec.Files = append(spec.Files, job.FileSpec{URL: srv.URL + fmt.Sprint("/", i), Local: s.file(fmt.Sprintf("%s-%d", folder, i))})
+	}
+	if change != nil {
+		change(&spec)
+	}
+	j, err := s.Create(s.t.Context(), spec)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return j
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// complete is what a callback does when all is here.
+func complete(t testing.TB) func(*ebb.Job, string) error {
+	return func(j *ebb.Job, what string) error {
+		if what == "transferred" {
+			return j.Complete(t.Context())
+		}
+		return nil
+	}
+}
+
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	srv := ebbtest.NewServer(t, ebbtest.Size(64<<10))
+	j := s.fetch(srv, 5, nil)
+	d := newDiary(t)
+	d.do = complete(t)
+	wait := s.notify(j, d)
+	must(t, j.Resume(t.Context()))
+	var files []string
+	for range 5 {
+		files = append(files, d.next())
+	}
+	slices.Sort(files)
+	if diff := cmp.Diff([]string{"file 1", "file 2", "file 3", "file 4", "file 5"}, files); diff != "" {
+		t.Errorf("files, before the job (-want +got):\n%s", diff)
+	}
+	d.want("transferred")
+	must(t, wait())
+	d.nothing()
+	for id, r := range d.ranges {
+		if r.String() != "0-65535" {
+			t.Errorf("file %d: ranges %v", id, r)
+		}
+	}
+	if len(d.ranges) != 5 || len(d.changes) == 0 {
+		t.Errorf("ranges of %d files and %d modifications", len(d.ranges), len(d.changes))
+	}
+}
+
+// Notify ends by itself when the job does.
+func TestNotifyEndsWithTheJob(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.create("")
+	d := newDiary(t)
+	wait := s.notify(j, d)
+	must(t, j.Cancel(t.Context()))
+	must(t, wait())
+	must(t, j.Notify(t.Context(), d)) // of a job that has ended long ago
+	must(t, j.Forget(t.Context()))
+	if err := j.Notify(t.Context(), d); !errors.Is(err, ebb.ErrNotFound) {
+		t.Errorf("Notify of a job that is forgotten: %v", err)
+	}
+	d.nothing()
+}
+
+func TestNotifyAfterTheEvent(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(100)), 2, nil)
+	must(t, j.Resume(t.Context()))
+	must(t, j.Wait(t.Context()))
+	d := newDiary(t)
+	s.notify(j, d)
+	d.want("file 1", "file 2", "transferred")
+	if b, err := os.ReadFile(d.names[1]); err != nil || len(b) != 100 {
+		t.Errorf("under the temporary name %q of a file that is told are %d bytes, %v", d.names[1], len(b), err)
+	}
+	failed := s.fetch(ebbtest.NewServer(t, ebbtest.EveryStatus(404)), 1, nil)
+	must(t, failed.Resume(t.Context()))
+	_ = failed.Wait(t.Context())
+	f := newDiary(t)
+	s.notify(failed, f)
+	f.want("error BG_E_HTTP_ERROR_404")
+}
+
+func TestNotifyRepeatsUntilSuccess(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(100)), 2, nil)
+	d := newDiary(t)
+	calls := map[string]int{}
+	d.answer = func(what string) error {
+		if calls[what]++; calls[what] <= 2 && what != "file 2" {
+			return errors.New("not now")
+		}
+		return nil
+	}
+	s.notify(j, d)
+	must(t, j.Resume(t.Context()))
+	got := []string{d.next(), d.next(), d.next()}
+	slices.Sort(got[:2]) // the files may arrive in any order
+	if diff := cmp.Diff([]string{"file 1", "file 2", "transferred"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"file 1": 3, "file 2": 1, "transferred": 3}, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestNotifyLastSetterWins(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(100)), 1, nil)
+	first, second := newDiary(t), newDiary(t)
+	wait := s.notify(j, first)
+	s.notify(j, second)
+	if err := wait(); !errors.Is(err, ebb.ErrReplaced) {
+		t.Errorf("the first one ends with %v", err)
+	}
+	must(t, j.Resume(t.Context()))
+	second.want("file 1", "transferred")
+	first.nothing()
+}
+
+func TestNotifyDisabled(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(100)), 2, func(spec *job.Spec) { spec.NotifyFlags |= job.NotifyDisable })
+	d := newDiary(t)
+	wait := s.notify(j, d)
+	must(t, j.Resume(t.Context()))
+	must(t, j.Wait(t.Context()))
+	must(t, j.Set(t.Context(), map[string]any{"notify_flags": allNotices | job.NotifyDisable}))
+	must(t, j.Complete(t.Context()))
+	must(t, wait())
+	if d.nothing(); len(d.changes)+len(d.ranges) > 0 {
+		t.Errorf("%d modifications and ranges of %d files are told", len(d.changes), len(d.ranges))
+	}
+}
+
+// Modifications are told no more often than the interval says, however much moves.
+func TestNotifyInterval(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	const interval, rate, size = 300 * time.Millisecond, 1 << 20, 3 << 20
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(size), ebbtest.Rate(rate)), 1, func(spec *job.Spec) {
+		spec.MinNotifyInterval, spec.NotifyFlags = job.Duration(interval), job.NotifyModification|job.NotifyTransferred
+	})
+	d := newDiary(t)
+	d.do = complete(t)
+	s.notify(j, d)
+	must(t, j.Resume(t.Context()))
+	for n := range 50 { // changes of properties as well
+		must(t, j.Set(t.Context(), map[string]any{"description": fmt.Sprint(n)}))
+		time.Sleep(20 * time.Millisecond)
+	}
+	d.want("transferred")
+	must(t, j.Wait(t.Context()))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(d.changes); n < 3 {
+		t.Errorf("%d modifications are told in 3 s", n)
+	}
+	for i, at := range d.changes[1:] {
+		if gap := at.Sub(d.changes[i]); gap < interval*9/10 { // the clocks are two
+			t.Errorf("%s after the one before", gap)
+		}
+	}
+}
+
+// The service ends and begins again while files arrive and callbacks fail: nothing lossless is lost.
+func TestNotifyOverRestarts(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	const files = 12
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(200<<10), ebbtest.Rate(400<<10)), files, nil)
+	d := newDiary(t)
+	d.do = complete(t)
+	wait := s.notify(j, d)
+	must(t, j.Resume(t.Context()))
+	told := map[string]int{}
+	for range 3 {
+		told[d.next()]++
+		s.down()
+		s.up()
+	}
+	must(t, wait())
+	for len(d.told) > 0 {
+		told[<-d.told]++
+	}
+	for i := range files {
+		if n := told[fmt.Sprint("file ", i+1)]; n == 0 {
+			t.Errorf("file %d is not told", i+1)
+		}
+	}
+	if told["transferred"] == 0 {
+		t.Error("the end of the transfer is not told")
+	}
+	if n := len(told); n != files+1 {
+		t.Errorf("%d things are told", n)
+	}
+}
+
+// The service stays away: Notify gives up as Watch does.
+func TestNotifyGivesUp(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.create("")
+	wait := s.notify(j, newDiary(t))
+	s.down()
+	if err := wait(); !errors.Is(err, ebb.ErrUnavailable) {
+		t.Errorf("Notify: %v", err)
+	}
+}
+
+// A file that its owner finds wrong is fetched again, and told again.
+func TestNotifyOfValidation(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(1000)), 1, nil)
+	d := newDiary(t)
+	refused := false
+	d.do = func(j *ebb.Job, what string) error {
+		switch {
+		case what == "file 1" && !refused:
+			refused = true
+			return j.SetValidation(t.Context(), 1, false)
+		case what == "error BG_E_VALIDATION_FAILED":
+			return j.Resume(t.Context())
+		}
+		return nil
+	}
+	s.notify(j, d)
+	must(t, j.Resume(t.Context()))
+	d.want("file 1", "error BG_E_VALIDATION_FAILED")
+	d.want("file 1", "transferred")
+}
