@@ -20,6 +20,8 @@ const (
 	sloppy                   // whatever RFC 2046 allows, and lines that end in LF
 	endless                  // the first part again and again
 	mislabeled               // parts that are a byte longer than they say
+	unlabeled                // parts that do not say where they belong
+	tailMerged               // the first part as asked for, the others merged
 )
 
 // parseRanges reads a list of ranges (RFC 9110 section 14.1.2), without those that the file does not have.
@@ -59,9 +61,11 @@ func (a *answer) ranges() {
 		slices.Reverse(asked)
 	case onlyFirst:
 		asked = asked[:1]
+	case tailMerged:
+		asked = []byteRange{asked[0], {0, size - 1}}
 	case endless:
 		asked = slices.Repeat(asked[:1], 100_000)
-	case inParts, asAWhole, sloppy, mislabeled:
+	case inParts, asAWhole, sloppy, mislabeled, unlabeled:
 	}
 	a.send(http.StatusPartialContent, a.multipart(asked))
 }
@@ -97,7 +101,11 @@ func (a *answer) multipart(asked []byteRange) *io.SectionReader {
 		if a.script.manner == mislabeled {
 			last--
 		}
-		text(fmt.Sprintf("\r\n--%s\r\n%scontent-range: bytes %d-%d/%d\r\n\r\n", boundary, fields, r.first, last, size))
+		where := fmt.Sprintf("content-range: bytes %d-%d/%d\r\n", r.first, last, size)
+		if a.script.manner == unlabeled {
+			where = ""
+		}
+		text("\r\n--" + boundary + "\r\n" + fields + where + "\r\n")
 		body.add(io.NewSectionReader(a.script.content, r.first, r.last-r.first+1))
 	}
 	text("\r\n--" + boundary + "--\r\n" + after)

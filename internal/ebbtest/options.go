@@ -132,6 +132,12 @@ func EndlessParts() Option { return func(s *script) { s.manner = endless } }
 // MislabeledParts sends several ranges, each with a byte more than its Content-Range tells.
 func MislabeledParts() Option { return func(s *script) { s.manner = mislabeled } }
 
+// UnlabeledParts sends several ranges without Content-Range.
+func UnlabeledParts() Option { return func(s *script) { s.manner = unlabeled } }
+
+// MergeRangesButFirst sends the first of several ranges, and then the whole file as one part.
+func MergeRangesButFirst() Option { return func(s *script) { s.manner = tailMerged } }
+
 // Multipart answers requests for one range as multipart/byteranges.
 func Multipart() Option { return func(s *script) { s.multipart = true } }
 

@@ -72,7 +72,7 @@ func TestAHoleAtTheEndIsSynced(t *testing.T) {
 	d := newDisk(folder, nil)
 	to := target(folder, "file")
 	p := open(t, d.sink(), to, nil, "")
-	write(t, p, content(10), 0)
+	write(t, p, content(10), 20)
 	if _, err := p.Checkpoint(); err != nil {
 		t.Fatal(err)
 	}

@@ -86,9 +86,6 @@ func (m *multipartReader) Read(p []byte) (int, error) {
 	}
 	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
 	m.left -= int64(n)
-	if m.left == 0 && errors.Is(err, io.EOF) {
-		err = nil // the missing boundary is the next part's affair
-	}
 	return n, unexpected(err)
 }
 
