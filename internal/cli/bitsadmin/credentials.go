@@ -43,26 +43,35 @@ func removeCredentials(ctx context.Context, t *tool, j *ebb.Job, args []string) 
 	return nil
 }
 
-// allowCleartext lets a job send Basic credentials over plain http, as BITS does without being asked, and warns of it.
+// legible are the schemes that send the secret itself, for everyone on the way to read unless that is encrypted; any may
+// come to be one of them.
+var legible = []string{"basic", "passport", "bearer", "any"}
+
+// allowCleartext lets a job send such secrets over plain http, as BITS does without being asked, and warns of it.
 func (t *tool) allowCleartext(ctx context.Context, j *ebb.Job) error {
-	basic := func(c job.CredentialRef) bool { return c.Scheme == "basic" }
-	if j.Network.AllowCleartext || !slices.ContainsFunc(j.Credentials, basic) {
+	if j.Network.AllowCleartext {
 		return nil
 	}
 	files, err := t.files(ctx, j)
 	if err != nil {
 		return err
 	}
-	plain := slices.IndexFunc(files, func(f job.FileSnapshot) bool {
-		u, err := url.Parse(f.URL)
-		return err == nil && u.Scheme == "http"
+	i := slices.IndexFunc(j.Credentials, func(c job.CredentialRef) bool {
+		return slices.Contains(legible, c.Scheme) && (c.Target == "proxy" || slices.ContainsFunc(files, overHTTP))
 	})
-	if plain < 0 {
+	if i < 0 {
 		return nil
 	}
 	if err := j.Set(ctx, map[string]any{"network": map[string]any{"allow_cleartext": true}}); err != nil {
-		return unable("allow a password in the clear", err)
+		return unable("allow a secret in the clear", err)
 	}
-	t.warn("warning: BASIC sends the password of job %s in the clear over http; better use https, or another scheme", guid(j.ID))
+	t.warn("warning: %s sends the secret of job %s in the clear to the %s; better use https, or another scheme",
+		strings.ToUpper(j.Credentials[i].Scheme), guid(j.ID), j.Credentials[i].Target)
 	return nil
+}
+
+// overHTTP reports whether a file comes unencrypted.
+func overHTTP(f job.FileSnapshot) bool {
+	u, err := url.Parse(f.URL)
+	return err == nil && u.Scheme == "http"
 }

@@ -11,7 +11,7 @@ import (
 // The reasons why a switch has no meaning here, with ebb's way where there is one.
 const (
 	noPeers        = "ebb has no cache that peers share"
-	noStores       = "ebb takes client certificates from PEM files and not from certificate stores: ebb create --cert FILE --key FILE"
+	noStores       = "ebb takes client certificates from PEM files and not from certificate stores: ebb certificate set ID --cert FILE --key FILE"
 	noTokens       = "ebb does not borrow the tokens of other users; give the job credentials: /SETCREDENTIALS"
 	noIEProxy      = "ebb has no proxy settings of accounts; set them for a job (/SETPROXYSETTINGS), or in the environment of the service (HTTPS_PROXY)"
 	noRepair       = "ebb's service is repaired by installing it again: ebb doctor says what is wrong"
