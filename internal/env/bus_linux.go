@@ -35,7 +35,7 @@ var (
 )
 
 // properties are those of an object; of modems, which has none, those of all modems one over the other.
-type properties map[string]dbus.Variant
+type properties = map[string]dbus.Variant // an alias, so that dbus knows it within other maps
 
 const (
 	propertiesInterface = "org.freedesktop.DBus.Properties"
