@@ -151,8 +151,8 @@ func (c Code) Failed() bool {
 }
 
 // Class is what an error with that code usually means for a job: whoever has seen it happen may know better.
-// The HTTP statuses are classed as BITS does, but for 425 and 429, which pass by themselves (RFC 8470, RFC 6585), and for answers
-// without content, which will not get any.
+// The HTTP statuses are classed as BITS does, but for 429, which passes by itself (RFC 6585), for 308, which is a redirect as 307
+// is, and for answers without content, which will not get any.
 func (c Code) Class() Class {
 	n := c.HTTP()
 	if n == 0 {
@@ -164,7 +164,7 @@ func (c Code) Class() Class {
 	switch n {
 	case 401, 407:
 		return NeedsAction
-	case 408, 409, 425, 429:
+	case 408, 409, 429:
 		return Transient
 	case 204, 205, 300, 301, 302, 303, 304, 305, 307, 308, 501, 505:
 		return Fatal

@@ -114,12 +114,12 @@ func TestEveryCodeSaysWhatHappened(t *testing.T) {
 	}
 }
 
-// TestClassesOfHTTP is the table of BITS, with 425 and 429 as they are meant today.
+// TestClassesOfHTTP is the table of BITS, with 308 and 429 as they are meant today.
 func TestClassesOfHTTP(t *testing.T) {
 	t.Parallel()
 	for class, statuses := range map[Class][]int{
-		Transient:   {100, 200, 202, 206, 306, 399, 408, 409, 425, 429, 500, 502, 503, 504, 599, 600},
-		Fatal:       {204, 205, 300, 301, 302, 303, 304, 305, 307, 308, 400, 403, 404, 410, 416, 449, 499, 501, 505},
+		Transient:   {100, 200, 202, 206, 306, 399, 408, 409, 429, 500, 502, 503, 504, 599, 600},
+		Fatal:       {204, 205, 300, 301, 302, 303, 304, 305, 307, 308, 400, 403, 404, 410, 416, 425, 449, 499, 501, 505},
 		NeedsAction: {401, 407},
 	} {
 		for _, status := range statuses {

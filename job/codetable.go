@@ -193,7 +193,7 @@ var httpRows = []httpRow{
 	{417, "Expectation Failed", "Check the custom headers."},
 	{421, "Misdirected Request", "Check the host of the URL."},
 	{422, "Unprocessable Content", "Check the URL and the custom headers."},
-	{425, "Too Early", "Nothing; it is tried again."},
+	{425, "Too Early", "Resume the job."},
 	{426, "Upgrade Required", "Try https, or another server."},
 	{428, "Precondition Required", "Check the custom headers."},
 	{429, "Too Many Requests", "Nothing; it is tried again when the server allows."},
