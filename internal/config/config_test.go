@@ -172,7 +172,7 @@ func TestProblems(t *testing.T) {
 		{"one window", "[schedule.work]\nlow = 1", "1: schedule.work: must be a list of tables, each begun by [[schedule.work]]"},
 		{"a list of other things", "[schedule]\nwork = [1]", "2: schedule.work: must be a list of tables, each begun by [[schedule.work]]"},
 
-		{"misspelt key", "[limits]\nbackgroud = 1", "2: limits.backgroud: there is no such key; did you mean background?"},
+		{"misspelt key", "[limits]\nbackgrond = 1", "2: limits.backgrond: there is no such key; did you mean background?"},
 		{"capital letters", "[limits]\nRate = 1", "2: limits.Rate: there is no such key; did you mean rate?"},
 		{"misspelt table", "[limit]\nrate = 1", "1: limit: there is no such key; did you mean limits?"},
 		{"key without table", "background = 1", "1: background: there is no such key; the file has battery, cost, history, jobs, limits, network, schedule"},

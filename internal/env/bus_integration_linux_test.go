@@ -71,11 +71,7 @@ type systemBus struct {
 
 func newSystemBus(t *testing.T) *systemBus {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bus") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	address := "unix:path=" + filepath.Join(dir, "socket")
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
 	b := &systemBus{t: t, conf: filepath.Join(dir, "bus.conf")}

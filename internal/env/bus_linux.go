@@ -68,7 +68,7 @@ func followBus(ctx context.Context, to chan<- services) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
 	if err := subscribe(ctx, conn); err != nil {

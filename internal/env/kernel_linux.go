@@ -37,8 +37,12 @@ func followKernel(ctx context.Context, to chan<- network) error {
 	if err != nil {
 		return fmt.Errorf("listen to rtnetlink: %w", err)
 	}
-	defer changes.Close()
-	defer context.AfterFunc(ctx, func() { _ = changes.Close() })()
+	closed := context.AfterFunc(ctx, func() { _ = changes.Close() })
+	defer func() {
+		if closed() {
+			_ = changes.Close()
+		}
+	}()
 	for {
 		began := time.Now()
 		n, err := look()
@@ -146,7 +150,7 @@ func appendAddress(ways []string, m syscall.NetlinkMessage, up map[uint32]bool) 
 	return append(ways, fmt.Sprintf("%s/%d on %d", ip(address), length, index))
 }
 
-// The least specific routes that do not count: those to single machines and small nets come and go with containers.
+// The longest prefixes of routes that count. Those to fewer machines come and go with containers.
 const (
 	maxLength4 = 24
 	maxLength6 = 64

@@ -39,8 +39,9 @@ func TestServicesOf(t *testing.T) {
 		{"a modem at home", map[object]properties{networkManager: wwan, modems: is("RegistrationState", uint32(1))}, services{manages: true, cost: job.CostUnrestricted}},
 		{"a modem abroad", map[object]properties{networkManager: wwan, modems: is("RegistrationState", roaming)}, services{manages: true, cost: job.CostRoaming}},
 		{
-			"a modem abroad that is not in use", map[object]properties{networkManager: is("PrimaryConnectionType", "802-11-wireless"), modems: is("RegistrationState", roaming)},
-			services{manages: true},
+			name:    "a modem abroad that is not in use",
+			answers: map[object]properties{networkManager: is("PrimaryConnectionType", "802-11-wireless"), modems: is("RegistrationState", roaming)},
+			want:    services{manages: true},
 		},
 
 		{"mains", map[object]properties{upower: is("OnBattery", false), battery: {"IsPresent": dbus.MakeVariant(true), "Percentage": dbus.MakeVariant(80.0)}}, services{}},

@@ -100,9 +100,9 @@ func TestEpochs(t *testing.T) {
 		s.networks <- away
 		s.expect("another one, too soon")
 		s.networks <- home
-		time.Sleep(calm - 1)
+		time.Sleep(calm - time.Nanosecond)
 		s.expect("and another one")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		s.expect("counts once, and late", News{Epoch: 3})
 		time.Sleep(calm)
 		s.expect("not again")
