@@ -41,6 +41,7 @@ var arrows = []row{
 	{pkg: "internal/transport", why: "transports know bytes, not jobs: of job they take only the error"},
 	{pkg: "internal/transport/transporttest", may: []string{"internal/transport"}, why: "the suite holds for every transport, so it names none"},
 	{pkg: "internal/transport/httpx", may: []string{"internal/transport", "internal/transport/httpx/...", "httpauth"}, why: "adapters never import each other"},
+	{pkg: "internal/transport/httpx/pac", alone: true, why: "pac runs scripts and knows URLs, not who asks"},
 	{pkg: "internal/transport/httpx/revocation", alone: true, why: "revocation knows certificates and what is said of them, not who asks"},
 	{pkg: "internal/transport/smb", may: []string{"internal/transport"}, why: "adapters never import each other"},
 	{pkg: "internal/transport/localfile", may: []string{"internal/transport"}, why: "adapters never import each other"},
@@ -84,6 +85,7 @@ var reservations = []reservation{
 	{path: "github.com/danielgtaylor/huma/...", only: []string{"internal/api"}, why: "the API's framework is the API's business"},
 	{path: "github.com/BurntSushi/toml/...", only: []string{"internal/config"}, why: "only config knows how the file is written"},
 	{path: "github.com/godbus/...", only: []string{"internal/env"}, why: "only env asks the system's services"},
+	{path: "github.com/dop251/goja/...", only: []string{"internal/transport/httpx/pac"}, why: "the interpreter costs 8 MB: only what is built with the tag pac has it"},
 	{path: "github.com/Microsoft/go-winio/...", only: []string{"internal/ipc"}, why: "named pipes are behind ipc"},
 	{path: "log", only: []string{"internal/ebbtest"}, why: "log with the *slog.Logger that was injected"},
 }

@@ -33,6 +33,6 @@ type proxySettings struct {
 }
 
 // errScript is the error for a script that cannot be run, or failed.
-func errScript(where, why string) error {
+func errScript(where, why string) *job.Error {
 	return job.Invalid(job.InvalidProxyInfo, "the proxies are to be found by a script (PAC), %.200q, but %s; give the job a list of proxies, or none", redact(where), why)
 }
