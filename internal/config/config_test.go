@@ -163,6 +163,7 @@ func TestProblems(t *testing.T) {
 
 		{"no time", "[[schedule.work]]\nfrom = \"8\"", `2: schedule.work.from: must be a time of the day like "08:30", at most "24:00"`},
 		{"late time", "[[schedule.work]]\nto = \"24:01\"", `2: schedule.work.to: must be a time of the day like "08:30", at most "24:00"`},
+		{"an hour too long", "[[schedule.work]]\nto = \"08:60\"", `2: schedule.work.to: must be a time of the day like "08:30", at most "24:00"`},
 		{"no day", "[[schedule.work]]\ndays = \"mon-moon\"", `2: schedule.work.days: must be days like "mon-fri" or "sat, sun"`},
 		{"empty window", "[[schedule.work]]\nfrom = \"08:00\"\nto = \"08:00\"", "3: schedule.work.to: is the same as from; leave both out for whole days"},
 		{"window at the end", "[[schedule.work]]\nfrom = \"24:00\"\nto = \"08:00\"", `2: schedule.work.from: is "24:00"; a window that begins at the end of a day begins at "00:00" of the next`},

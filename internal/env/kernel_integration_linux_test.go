@@ -10,8 +10,13 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/ebb-transfer/ebb/internal/sched"
 )
@@ -130,58 +135,71 @@ func TestKernel(t *testing.T) {
 	a.expect("pulled out", News{Facts: lost, Epoch: 4})
 }
 
-// Each look is made in the namespace of the test's thread, which look's sockets belong to.
-func TestLook(t *testing.T) {
-	t.Parallel()
-	n := newNamespace(t)
-	look := func() string {
-		t.Helper()
-		cmd := exec.Command("ip", "netns", "exec", n.name, os.Args[0], "-test.run=^TestLookInNamespace$")
-		cmd.Env = append(os.Environ(), inNamespace+"=1")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		ways, _, _ := strings.Cut(string(out), "\nPASS")
-		return strings.TrimSpace(ways)
+// leave puts the test's thread, which ends with it, into a network of its own. It returns what runs ip there.
+func leave(t *testing.T) (ip func(commands ...string)) {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		lack(t, fmt.Sprintf("no network namespace can be made: %v", err))
 	}
-	expect := func(what, want string) {
+	return func(commands ...string) {
 		t.Helper()
-		if got := look(); got != want {
-			t.Errorf("%s: got\n%s\nwant\n%s", what, got, want)
+		cmd := exec.Command("ip", "-batch", "-")
+		cmd.Stdin = strings.NewReader(strings.Join(commands, "\n"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("ip %q: %v: %s", commands, err, out)
 		}
 	}
-	expect("loopback", "")
-	n.ip("link add net0 index 7 type veth peer name net1")
-	n.ip("link set net0 up")
-	n.ip("address add 10.7.0.2/24 dev net0")
-	expect("no carrier", "")
-	n.ip("link set net1 up")
-	const address = "10.7.0.2/24 on 7"
-	expect("carrier", address)
-	n.ip("address add 169.254.1.1/16 scope link dev net0")
-	n.ip("address add fd00:7::2/64 nodad dev net0")
-	n.ip("route add 10.8.9.7/32 via 10.7.0.1")
-	n.ip("route add unreachable 10.9.0.0/16")
-	const addresses = address + "\nfd00:7::2/64 on 7"
-	expect("addresses of the link, routes to machines, and to nowhere", addresses)
-	n.ip("route add default via 10.7.0.1")
-	n.ip("route add 10.8.0.0/16 via 10.7.0.9 table 77")
-	n.ip("route add default via fd00:7::1 dev net0")
-	const routes = "-/0 by 10.7.0.1 on 7\n-/0 by fd00:7::1 on 7\n10.7.0.2/24 on 7\n10.8.0.0/16 by 10.7.0.9 on 7\nfd00:7::2/64 on 7"
-	expect("routes", routes)
-	n.ip("link set net1 down")
-	expect("dead routes", "")
 }
 
-// TestLookInNamespace is not a test of its own: it is the process that TestLook starts.
-func TestLookInNamespace(t *testing.T) {
-	if os.Getenv(inNamespace) == "" {
-		t.Skip("for TestLook")
+func TestLook(t *testing.T) {
+	t.Parallel()
+	ip := leave(t)
+	expect := func(what string, ways ...string) {
+		t.Helper()
+		got, err := look()
+		for deadline := time.Now().Add(5 * time.Second); got.ways != strings.Join(ways, "\n") && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond) // the carrier takes its time
+			got, err = look()
+		}
+		if diff := cmp.Diff(strings.Join(ways, "\n"), got.ways); err != nil || !got.known || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", what, err, diff)
+		}
 	}
-	n, err := look()
+	ip("link set lo up")
+	expect("loopback")
+	ip("link add net0 index 7 type veth peer name net1", "link set net0 up", "address add 10.7.0.2/24 dev net0")
+	expect("no carrier")
+	ip("link set net1 up")
+	expect("carrier", "10.7.0.2/24 on 7")
+	ip("address add 169.254.1.1/16 scope link dev net0", "address add fd00:7::2/64 nodad dev net0",
+		"route add 10.8.9.7/32 via 10.7.0.1", "route add unreachable 10.9.0.0/16")
+	expect("addresses of the link, routes to machines and to nowhere", "10.7.0.2/24 on 7", "fd00:7::2/64 on 7")
+	ip("route add default via 10.7.0.1", "route add 10.8.0.0/16 via 10.7.0.9 table 77", "route add default via fd00:7::1 dev net0")
+	expect("routes", "-/0 by 10.7.0.1 on 7", "-/0 by fd00:7::1 on 7", "10.7.0.2/24 on 7", "10.8.0.0/16 by 10.7.0.9 on 7", "fd00:7::2/64 on 7")
+	ip("link set net1 down")
+	expect("dead routes")
+}
+
+// A socket that cannot hold all changes has lost some, but a look has not.
+func TestAwaitTooManyChanges(t *testing.T) {
+	t.Parallel()
+	ip := leave(t)
+	changes, err := listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println(n.ways)
+	defer changes.Close()
+	var addresses []string
+	for i := range 2000 {
+		addresses = append(addresses, fmt.Sprintf("address add 10.7.%d.%d/24 dev lo", i/250, 1+i%250))
+	}
+	ip(addresses...)
+	if err := awaitChange(changes, time.Millisecond); err != nil {
+		t.Errorf("the first wait: %v", err)
+	}
+	ip("address add 10.8.0.1/24 dev lo")
+	if err := awaitChange(changes, time.Millisecond); err != nil {
+		t.Errorf("the next wait: %v", err)
+	}
 }
