@@ -16,8 +16,8 @@ import (
 // set is one change of properties, by their names in JSON.
 type set map[string]any
 
-// TestConformancePropertiesInTime: what is too late is refused with the code of BITS that says why, and changes nothing.
-func TestConformancePropertiesInTime(t *testing.T) {
+// TestChecklist19PropertiesInTime: what is too late is refused with the code of BITS that says why, and changes nothing.
+func TestChecklist19PropertiesInTime(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	srv := ebbtest.NewServer(t, ebbtest.Size(1000))

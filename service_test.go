@@ -36,6 +36,14 @@ func play(role string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
+	case "system":
+		err := daemon.Run(context.Background(), daemon.Config{System: true, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	case "many files":
+		fmt.Println(manyFiles())
 	case "broken":
 		fmt.Fprintln(os.Stderr, "first it says this")
 		fmt.Fprintln(os.Stderr, "the state folder is made of cheese")
@@ -44,6 +52,31 @@ func play(role string) int {
 		return 1
 	}
 	return 0
+}
+
+// manyFiles asks the service that EBB_SOCKET names for a job of 200 files and for one of 201, and tells the codes.
+func manyFiles() (jobOf200, jobOf201 job.Code) {
+	ctx := context.Background()
+	c, err := ebb.Dial(ctx, ebb.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return job.Unexpected, job.Unexpected
+	}
+	defer c.Close()
+	create := func(n int) job.Code {
+		spec := job.Spec{Settings: job.DefaultSettings()}
+		for i := range n {
+			spec.Files = append(spec.Files, job.FileSpec{URL: "http://127.0.0.1:1/x", Local: filepath.Join(filepath.Dir(os.Getenv("EBB_CONFIG")), fmt.Sprint("file", i))})
+		}
+		var known *job.Error
+		if _, err := c.Create(ctx, spec); errors.As(err, &known) {
+			return known.Code
+		} else if err != nil {
+			return job.Unexpected
+		}
+		return job.OK
+	}
+	return create(200), create(201)
 }
 
 // service is a service in this process that can end and begin again behind the same client.

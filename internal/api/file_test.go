@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -200,4 +202,38 @@ func TestClientCertificateIsTheOwners(t *testing.T) {
 	s.alice.do("PUT", path+"/client-certificate", pem).job()
 	s.alice.do("POST", path+"/resume", "").job()
 	s.alice.until(id, job.Acknowledged)
+}
+
+// TestChecklist18TakeOwnershipWipes all that the former owner trusted the job with: what is stored of it, too.
+func TestChecklist18TakeOwnershipWipes(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.ClientCert())
+	s := newService(t)
+	old := s.alice.do("POST", "/v1/jobs", `{
+		"notify_command": ["/bin/true"], "notify_url": "https://hooks.invalid/x", "webhook_key": "`+password+`",
+		"headers_write_only": false, "headers": [{"name": "X-Token", "value": "`+password+`"}],
+		"credentials": [{"target": "server", "scheme": "basic", "user": "u", "password": "`+password+`"}],
+		"network": {"allow_cleartext": true}, "client_pem": `+quote(string(srv.ClientCert()))+`}`).job()
+	names := []string{"headers", "client_cert", "webhook", "credentials/server/basic"}
+	for _, name := range names {
+		if _, err := s.store.Secret(t.Context(), old.ID, name); err != nil {
+			t.Errorf("before: %s: %v", name, err)
+		}
+	}
+	path := "/v1/jobs/" + string(old.ID)
+	taken := s.as(admin).do("POST", path+"/take-ownership", "").job()
+	if taken.Credentials != nil || taken.HeaderNames != nil || taken.NotifyCommand != nil || taken.NotifyURL != "" ||
+		taken.Network.ClientCert || taken.Network.AllowCleartext || !taken.NeedsCredentials {
+		t.Errorf("taken: %+v", taken)
+	}
+	for _, name := range names {
+		if _, err := s.store.Secret(t.Context(), old.ID, name); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s is still stored: %v", name, err)
+		}
+	}
+	var list struct{ Headers []job.Header }
+	s.as(admin).do("GET", path+"/headers", "").into(&list)
+	if len(list.Headers) != 0 {
+		t.Errorf("the new owner reads the headers of the former one: %v", list.Headers)
+	}
 }

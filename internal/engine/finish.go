@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/sink"
+	"github.com/ebb-transfer/ebb/internal/transport"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -147,8 +148,12 @@ func (s *session) lastProgress(r *run, filled job.Ranges) {
 	}, f.ID)
 }
 
-// fault folds an error of a worker.
+// fault folds an error of a worker. A redirect that was refused replaces the remote name all the same, as in BITS.
 func (s *session) fault(en *entry, fault *job.Error) {
+	var redirect *transport.Redirect
+	if f, ok := en.job.Files.Get(fault.File); ok && errors.As(fault.Err, &redirect) {
+		_ = s.next(en, job.Progress{File: f.ID, Size: f.Size, Boot: f.Boot, Redirected: redirect.To}, f.ID)
+	}
 	if err := s.next(en, job.Fault{Err: fault}, fault.File); err != nil {
 		if !errors.Is(err, job.ErrState) {
 			s.cfg.Log.Error("a fault was refused", "job", en.job.ID, "err", err)

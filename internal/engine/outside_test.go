@@ -69,8 +69,8 @@ func TestCostBlocksByPolicy(t *testing.T) {
 	b.until(j.ID, job.Transferred)
 }
 
-// TestNetworkUpRetriesAtOnce: a network that is there again brings forward every retry, whatever failed.
-func TestNetworkUpRetriesAtOnce(t *testing.T) {
+// TestChecklist07NetworkUp: a network that is there again brings forward every retry, whatever failed.
+func TestChecklist07NetworkUp(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Size(1000), ebbtest.Status(503), ebbtest.RetryAfter("3600"))
 	b := newBench(t)
 	j := b.create(b.download(srv.URL))
