@@ -27,11 +27,19 @@ type namespace struct {
 	name string
 }
 
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root may make network namespaces")
+	}
+}
+
 func newNamespace(t *testing.T) namespace {
 	t.Helper()
+	needRoot(t)
 	n := namespace{t, fmt.Sprintf("ebb-%s-%d", t.Name(), os.Getpid())}
 	if out, err := exec.Command("ip", "netns", "add", n.name).CombinedOutput(); err != nil {
-		lack(t, fmt.Sprintf("no network namespace can be made (iproute2, root): %v: %s", err, out))
+		lack(t, fmt.Sprintf("no network namespace can be made (iproute2): %v: %s", err, out))
 	}
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", n.name).Run() })
 	n.ip("link set lo up")
@@ -138,6 +146,7 @@ func TestKernel(t *testing.T) {
 // leave puts the test's thread, which ends with it, into a network of its own. It returns what runs ip there.
 func leave(t *testing.T) (ip func(commands ...string)) {
 	t.Helper()
+	needRoot(t)
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		lack(t, fmt.Sprintf("no network namespace can be made: %v", err))
