@@ -264,6 +264,19 @@ func TestNoProofNoResume(t *testing.T) {
 	wantContent(t, spec.Files[0].Local, layout(t, srv.Content(), spec.Files[0]))
 }
 
+// TestServerThatSendsSomethingElse: parts that nobody asked for do not keep us busy either.
+func TestServerThatSendsSomethingElse(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.Reply("HTTP/1.1 206 Partial Content\r\nConnection: close\r\nContent-Type: multipart/byteranges; boundary=B\r\n\r\n"+
+		"--B\r\nContent-Range: bytes 0-0/100000\r\n\r\nx\r\n--B--\r\n"))
+	b := newBench(t)
+	id := b.create(b.ranged(srv.URL, false, job.Span{Offset: 10, Length: 10}, job.Span{Offset: 500, Length: 10})).ID
+	snap := b.until(id, job.TransientError)
+	if snap.Error.Code != job.InvalidServerResponse || !strings.Contains(snap.Error.Text, "byte") {
+		t.Errorf("error %v", snap.Error)
+	}
+}
+
 // TestFlappingVersionsEnd: a server that shows another version with each answer does not keep us busy.
 func TestFlappingVersionsEnd(t *testing.T) {
 	t.Parallel()

@@ -23,14 +23,7 @@ func (r *run) missing() []job.Piece { return missing(r.file, r.partial.Filled(),
 
 // fetchPieces fetches what is missing and asked for. It returns the size of the file if it is whole then.
 func (r *run) fetchPieces(ctx context.Context) (int64, error) {
-	gaps := r.missing()
-	if len(gaps) > 0 && len(r.partial.Filled()) > 0 && !r.file.Validator.Strong() {
-		if err := r.startOver(ctx); err != nil { // nothing could prove that more bytes belong to these
-			return 0, err
-		}
-		gaps = r.missing()
-	}
-	for len(gaps) > 0 {
+	for gaps := r.missing(); len(gaps) > 0; {
 		if err := r.fetchSome(ctx, gaps); err != nil {
 			return 0, err
 		}

@@ -21,10 +21,10 @@ type received struct {
 }
 
 // openRanges asks once and reads all that comes.
-func openRanges(t *testing.T, d *Downloader, srv *ebbtest.Server, want []job.Range) (received, error) {
+func openRanges(t *testing.T, d *Downloader, url string, want []job.Range) (received, error) {
 	t.Helper()
 	got := received{bytes: map[int64][]byte{}}
-	parts, m, err := d.OpenRanges(t.Context(), transport.Source{URL: srv.URL}, want, job.Validator{})
+	parts, m, err := d.OpenRanges(t.Context(), transport.Source{URL: url}, want, job.Validator{})
 	if err != nil {
 		return got, err
 	}
@@ -47,11 +47,11 @@ func openRanges(t *testing.T, d *Downloader, srv *ebbtest.Server, want []job.Ran
 	}
 }
 
-func (r received) check(t *testing.T, srv *ebbtest.Server) {
+func (r received) check(t *testing.T, content io.ReaderAt) {
 	t.Helper()
 	for at, b := range r.bytes {
 		want := make([]byte, len(b))
-		if _, err := srv.Content().ReadAt(want, at); (err != nil && !errors.Is(err, io.EOF)) || !bytes.Equal(b, want) {
+		if _, err := content.ReadAt(want, at); (err != nil && !errors.Is(err, io.EOF)) || !bytes.Equal(b, want) {
 			t.Errorf("the %d bytes at %d are wrong, %v", len(b), at, err)
 		}
 	}
@@ -89,11 +89,11 @@ func TestServersOfSeveralRanges(t *testing.T) {
 			srv, d := ebbtest.NewServer(t, ebbtest.Size(10_000_000), tt.option), newDownloader(t)
 			for _, requests := range []int{tt.requests, tt.more} {
 				before := len(srv.Requests())
-				got, err := openRanges(t, d, srv, want)
+				got, err := openRanges(t, d, srv.URL, want)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got.check(t, srv); got.filled.String() != tt.got {
+				if got.check(t, srv.Content()); got.filled.String() != tt.got {
 					t.Errorf("got %v, want %s", got.filled, tt.got)
 				}
 				if n := len(srv.Requests()) - before; n != requests {
@@ -112,8 +112,8 @@ func TestSmallWasteIsTaken(t *testing.T) {
 	t.Parallel()
 	for _, option := range []ebbtest.Option{ebbtest.OneRange(), ebbtest.MergeRanges()} {
 		srv := ebbtest.NewServer(t, ebbtest.Size(100_000), option)
-		got, err := openRanges(t, newDownloader(t), srv, []job.Range{{Start: 0, End: 10}, {Start: 99_990, End: 100_000}})
-		if got.check(t, srv); err != nil || got.filled.String() != "0-99999" || len(srv.Requests()) != 1 {
+		got, err := openRanges(t, newDownloader(t), srv.URL, []job.Range{{Start: 0, End: 10}, {Start: 99_990, End: 100_000}})
+		if got.check(t, srv.Content()); err != nil || got.filled.String() != "0-99999" || len(srv.Requests()) != 1 {
 			t.Errorf("got %v with %d requests, %v", got.filled, len(srv.Requests()), err)
 		}
 	}
@@ -159,7 +159,7 @@ func TestBadParts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			srv := ebbtest.NewServer(t, tt.option)
-			got, err := openRanges(t, newDownloader(t), srv, tt.want)
+			got, err := openRanges(t, newDownloader(t), srv.URL, tt.want)
 			var e *job.Error
 			if !errors.As(err, &e) || e.Code != tt.code || e.Class != tt.class || !strings.Contains(e.Text, tt.text) {
 				t.Errorf("got %v and error %v (%v), want code %v and %q", got.filled, err, e, tt.code, tt.text)
@@ -173,10 +173,10 @@ func TestGarbledPartsAreAskedForOneByOne(t *testing.T) {
 	t.Parallel()
 	srv, d := ebbtest.NewServer(t, ebbtest.MislabeledParts()), newDownloader(t)
 	want := []job.Range{{Start: 0, End: 1000}, {Start: 500_000, End: 501_000}}
-	if _, err := openRanges(t, d, srv, want); err == nil {
+	if _, err := openRanges(t, d, srv.URL, want); err == nil {
 		t.Fatal("no error")
 	}
-	if got, err := openRanges(t, d, srv, want); err != nil || got.filled.String() != "0-999" {
+	if got, err := openRanges(t, d, srv.URL, want); err != nil || got.filled.String() != "0-999" {
 		t.Errorf("got %v, %v", got.filled, err)
 	}
 }
@@ -187,8 +187,8 @@ func TestWasteInALaterPart(t *testing.T) {
 	srv, d := ebbtest.NewServer(t, ebbtest.Size(3<<20), ebbtest.MergeRangesButFirst()), newDownloader(t)
 	want := []job.Range{{Start: 0, End: 1000}, {Start: 500_000, End: 501_000}}
 	for _, filled := range []string{"0-3145727", "0-999"} {
-		got, err := openRanges(t, d, srv, want)
-		if got.check(t, srv); err != nil || got.filled.String() != filled {
+		got, err := openRanges(t, d, srv.URL, want)
+		if got.check(t, srv.Content()); err != nil || got.filled.String() != filled {
 			t.Errorf("got %v, %v; want %s", got.filled, err, filled)
 		}
 	}
@@ -201,7 +201,7 @@ func TestOneRequestAsksForBoundedRanges(t *testing.T) {
 	for i := range int64(300) {
 		want = append(want, job.Range{Start: i * 1000, End: i*1000 + 500}, job.Range{Start: i*1000 + 500, End: i*1000 + 600})
 	}
-	if _, err := openRanges(t, newDownloader(t), srv, want); err != nil {
+	if _, err := openRanges(t, newDownloader(t), srv.URL, want); err != nil {
 		t.Fatal(err)
 	}
 	field := srv.Requests()[0].Range
