@@ -30,6 +30,7 @@ type diary struct {
 	mu      sync.Mutex // guards all below
 	inside  bool
 	changes []time.Time
+	states  []job.State // at the changes
 	ranges  map[job.FileID]job.Ranges
 	names   map[job.FileID]string // the temporary ones
 }
@@ -84,11 +85,11 @@ func (d *diary) FileTransferred(_ context.Context, j *ebb.Job, f job.FileSnapsho
 	return d.write(j, fmt.Sprint("file ", f.ID))
 }
 
-func (d *diary) JobModification(context.Context, *ebb.Job) error {
+func (d *diary) JobModification(_ context.Context, j *ebb.Job) error {
 	defer d.enter()()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.changes = append(d.changes, time.Now())
+	d.changes, d.states = append(d.changes, time.Now()), append(d.states, j.State)
 	return errors.New("nobody looks at this")
 }
 
@@ -341,6 +342,47 @@ func TestNotifyInterval(t *testing.T) {
 	for i, at := range d.changes[1:] {
 		if gap := at.Sub(d.changes[i]); gap < interval*9/10 { // the clocks are two
 			t.Errorf("%s after the one before", gap)
+		}
+	}
+}
+
+// The way into error and transferred is no modification, as in BITS; what changes there is one.
+func TestNotifyOfModificationsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for _, tt := range []struct {
+		server *ebbtest.Server
+		told   string
+		state  job.State
+	}{
+		{ebbtest.NewServer(t, ebbtest.EveryStatus(404)), "error BG_E_HTTP_ERROR_404", job.InError},
+		{ebbtest.NewServer(t, ebbtest.Size(100)), "transferred", job.Transferred},
+	} {
+		j := s.fetch(tt.server, 1, func(spec *job.Spec) {
+			spec.NotifyFlags, spec.MinNotifyInterval = allNotices&^job.NotifyFileTransferred, job.Duration(time.Millisecond)
+		})
+		d := newDiary(t)
+		s.notify(j, d)
+		must(t, j.Resume(t.Context()))
+		d.want(tt.told)
+		time.Sleep(50 * time.Millisecond) // what could be told by mistake
+		d.mu.Lock()
+		before := len(d.states)
+		if slices.Contains(d.states, tt.state) {
+			t.Errorf("%s is told as a modification: %v", tt.state, d.states)
+		}
+		d.mu.Unlock()
+		must(t, j.Set(t.Context(), map[string]any{"description": "x"}))
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+			d.mu.Lock()
+			told := slices.Contains(d.states[before:], tt.state)
+			d.mu.Unlock()
+			if told {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("a change of a job that is %s is not told", tt.state)
+			}
 		}
 	}
 }
