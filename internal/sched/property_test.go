@@ -100,7 +100,7 @@ func naivelyBlocked(s scene, c Candidate) job.Code {
 		return job.BlockedByBattery
 	case power.Saver && s.limits.Saver:
 		return job.BlockedByBatterySaver
-	case naiveRates(s.limits.Schedule)(s.now)[c.Priority] == Never:
+	case naiveRates(s.limits.Schedule)(minuteAt(s.now))[c.Priority] == Never:
 		return job.BlockedByPolicy
 	}
 	return 0
