@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/internal/cli/bitsadmin"
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/job"
 	"github.com/ebb-transfer/ebb/local"
 )
 
@@ -57,6 +60,35 @@ func TestTransferOnTerminal(t *testing.T) {
 	}
 	if want := "BYTES: 300000 / 300000 (100%)\n"; !strings.HasSuffix(frames[len(frames)-1], want) {
 		t.Errorf("ends with %q, want %q", frames[len(frames)-1], want)
+	}
+}
+
+// What /CANCEL gives up is gone when it returns, as with BITS.
+func TestCancelWaits(t *testing.T) {
+	t.Parallel()
+	srv := ebbtest.NewServer(t, ebbtest.Size(1000))
+	connect := open(t)
+	client, _, _ := connect(t.Context())
+	spec := job.Spec{Settings: job.DefaultSettings(), Resume: true}
+	dir := t.TempDir()
+	for i := range 100 {
+		spec.Files = append(spec.Files, job.FileSpec{URL: srv.Base + "/f", Local: filepath.Join(dir, strconv.Itoa(i))})
+	}
+	j, err := client.Create(t.Context(), spec)
+	if err == nil {
+		err = j.Wait(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, err := os.ReadDir(dir); err != nil || len(stored) == 0 {
+		t.Fatalf("nothing is stored: %v", err)
+	}
+	var out, errs bytes.Buffer
+	code := bitsadmin.Main(t.Context(), bitsadmin.Program{Args: []string{"/cancel", string(j.ID)}, Stdout: &out, Stderr: &errs, Connect: connect})
+	left, err := os.ReadDir(dir)
+	if code != 0 || err != nil || len(left) > 0 {
+		t.Errorf("exit code %d, %v, %d files are left: %s", code, err, len(left), errs.String())
 	}
 }
 
