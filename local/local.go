@@ -36,7 +36,8 @@ var ErrInUse = daemon.ErrInUse
 
 // Open opens the state folder, makes it when it is not there, and goes on with the jobs in
 // it. Only one process can have it open: the daemon of a state folder excludes this and the
-// other way round, with [ErrInUse]. The service runs until Close, or until ctx ends.
+// other way round, with [ErrInUse]. The service runs until Close, or until ctx ends. It heeds what the machine says of its
+// network and power, and no configuration file: what a program does inside itself is for the program to decide.
 func Open(ctx context.Context, dir string, opts ...Option) (*Service, error) {
 	o := options{log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {

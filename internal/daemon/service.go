@@ -97,6 +97,9 @@ func (s *Service) config() config.Config { return *s.now.Load() }
 
 // configure puts another configuration in force, but for the Passport nexus, which takes a new Service.
 func (s *Service) configure(c config.Config) {
+	if c.Network.PassportNexus != s.config().Network.PassportNexus {
+		s.log.Warn("another passport_nexus is used when the daemon starts again")
+	}
 	s.now.Store(&c)
 	s.Engine.SetLimits(limits(c))
 }

@@ -28,6 +28,7 @@ type settings struct {
 	path string // "" when nothing tells where it is
 	cfg  Config
 	log  *slog.Logger
+	read config.Config // what load has read
 
 	mu     sync.Mutex // guards broken
 	broken error      // why the file as it is now is not used
@@ -46,11 +47,11 @@ func (s *settings) load() (config.Config, error) {
 	if s.path == "" {
 		return s.overrule(config.Default()), nil
 	}
-	c, err := config.Load(s.path)
-	if err != nil {
-		return c, fmt.Errorf("the configuration cannot be used: %w", err)
+	var err error
+	if s.read, err = config.Load(s.path); err != nil {
+		return s.read, fmt.Errorf("the configuration cannot be used: %w", err)
 	}
-	return s.overrule(c), nil
+	return s.overrule(s.read), nil
 }
 
 // overrule puts what the command line says in place of what the file does.
@@ -67,7 +68,7 @@ func (s *settings) follow(ctx context.Context, svc *Service) {
 	if s.path == "" {
 		return
 	}
-	config.Watch(ctx, s.path, svc.config(), func(c config.Config, err error) {
+	config.Watch(ctx, s.path, s.read, func(c config.Config, err error) {
 		s.mu.Lock()
 		s.broken = err
 		s.mu.Unlock()

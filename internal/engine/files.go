@@ -12,15 +12,17 @@ import (
 // DoFile folds commands for one file of a job, all or none. It returns once they are durable. A file that is not there
 // refuses with code job.FileNotFound.
 func (e *Engine) DoFile(ctx context.Context, id job.ID, file job.FileID, commands ...job.Event) (job.Snapshot, error) {
-	snap, err := e.Job(ctx, id)
-	if err != nil {
-		return snap, err
-	}
 	for _, command := range commands {
-		if ev, renames := command.(job.SetRemoteName); renames {
-			if err := e.checkSource(ev.URL, snap.Network, secrets{}); err != nil {
-				return snap, err
-			}
+		ev, renames := command.(job.SetRemoteName)
+		if !renames {
+			continue
+		}
+		snap, err := e.Job(ctx, id)
+		if err == nil {
+			err = e.checkSource(ev.URL, snap.Network, secrets{})
+		}
+		if err != nil {
+			return snap, err
 		}
 	}
 	return e.change(ctx, id, commands[0], func(s *session, en *entry) error {

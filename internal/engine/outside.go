@@ -123,16 +123,17 @@ func (s *session) followPlan() {
 	if s.known.Paused != "" {
 		return // what would block them is not known
 	}
-	for _, of := range []set{s.ready, s.blocked} {
-		for en := range of {
-			why, blocked := s.plan.Blocked[en.job.ID]
-			switch {
-			case blocked && !(en.job.Blocked() && en.job.Error.Code == why.Code && en.job.Error.Text == why.Text):
-				_ = s.next(en, job.Blocked{Err: &job.Error{
-					Context: job.ContextQueueManager, Code: why.Code, Class: job.Transient, Text: why.Text,
-				}})
-			case !blocked && en.job.Blocked():
-				_ = s.next(en, job.Unblocked{})
+	for en := range s.blocked {
+		if why, still := s.plan.Blocked[en.job.ID]; still {
+			s.block(en, why)
+		} else {
+			_ = s.next(en, job.Unblocked{})
+		}
+	}
+	if len(s.plan.Blocked) > 0 { // else a long line costs nothing
+		for en := range s.ready {
+			if why, blocked := s.plan.Blocked[en.job.ID]; blocked {
+				s.block(en, why)
 			}
 		}
 	}
@@ -141,6 +142,16 @@ func (s *session) followPlan() {
 			class.SetRate(rate)
 		}
 	}
+}
+
+// block has a job wait for what the plan says.
+func (s *session) block(en *entry, why sched.Block) {
+	if en.job.Blocked() && en.job.Error.Code == why.Code && en.job.Error.Text == why.Text {
+		return
+	}
+	_ = s.next(en, job.Blocked{Err: &job.Error{
+		Context: job.ContextQueueManager, Code: why.Code, Class: job.Transient, Text: why.Text,
+	}})
 }
 
 // allowed refuses an actor who is no administrator more files for a job than the limits allow; made says that the job is
