@@ -85,13 +85,20 @@ func refusalOf(resp *http.Response) *job.Answer {
 	defer slow.Stop()
 	// More than is kept, so that no half of a secret escapes the veil at the cut.
 	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxDiscard)) // what came before an error is enough
-	if strings.HasPrefix(http.DetectContentType(head), "text/") {
-		a.Body = strings.Join(strings.Fields(printable(veilOf(resp).Replace(string(head)))), " ")
-		if len(a.Body) > maxAnswerBody {
-			a.Body = strings.ToValidUTF8(a.Body[:maxAnswerBody], "")
-		}
-	}
+	a.Body = excerpt(head, veilOf(resp))
 	return a
+}
+
+// excerpt is the beginning of a body, "" if it is no text.
+func excerpt(head []byte, veil *strings.Replacer) string {
+	if !strings.HasPrefix(http.DetectContentType(head), "text/") {
+		return ""
+	}
+	text := strings.Join(strings.Fields(printable(veil.Replace(string(head)))), " ")
+	if len(text) > maxAnswerBody {
+		text = strings.ToValidUTF8(text[:maxAnswerBody], "")
+	}
+	return text
 }
 
 // answerOfTunnel is the answer of a proxy that did not open one to u; nil if it gave none.

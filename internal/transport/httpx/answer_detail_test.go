@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,4 +176,17 @@ func TestAnswersHoldNoSecret(t *testing.T) {
 			t.Errorf("%s: the rest is gone, too: %s", path, text)
 		}
 	}
+}
+
+func FuzzExcerpt(f *testing.F) {
+	f.Add([]byte("<h1>Gone</h1>\r\n"))
+	f.Add([]byte("gr\xfcn \u202e \x1b[2J"))
+	f.Add(bytes.Repeat([]byte("\u00e4"), 1000))
+	veil := newVeil(transport.Source{Credentials: []job.Credential{{User: "a", Password: "s3cret"}}}, urls(f, "http://a.example/")[0])
+	f.Fuzz(func(t *testing.T, head []byte) {
+		got := excerpt(head, veil)
+		if len(got) > maxAnswerBody || !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) || strings.Contains(got, "s3cret") {
+			t.Errorf("%q", got)
+		}
+	})
 }

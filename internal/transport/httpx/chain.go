@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -54,7 +55,8 @@ func (t *trust) trusted(certs []*x509.Certificate) (chains [][]*x509.Certificate
 }
 
 // trustedOnce is trusted for certificates without dates. Those of the authorities cannot be taken away, so that it looks for
-// a time at which they were valid: the end of one that has expired, or when the server's certificate was made.
+// a time at which they were valid: the end of one that has expired, or, where the system verifies and does not say which
+// one has, when the server's certificate was made.
 func (t *trust) trustedOnce(certs []*x509.Certificate, made time.Time) (chains [][]*x509.Certificate, err error) {
 	times := []time.Time{t.now, made}
 	for i := 0; i < len(times); i++ {
@@ -73,22 +75,41 @@ func (t *trust) trustedAt(certs []*x509.Certificate, at time.Time) ([][]*x509.Ce
 	return certs[0].Verify(x509.VerifyOptions{Roots: t.roots, Intermediates: poolOf(certs[1:]), CurrentTime: at, KeyUsages: t.usages()})
 }
 
-// presented is the chain from certs[0] as far as the others are its issuers, checked for everything but who issued the last one.
+// presented is a chain from certs[0] as far as the others are its issuers, checked for everything but who issued the last one.
 func (t *trust) presented(certs []*x509.Certificate) ([][]*x509.Certificate, error) {
 	all := timeless(certs)
-	chain := all[:1]
 	linked, err := all[0].Verify(x509.VerifyOptions{
 		Roots: poolOf(all[1:]), Intermediates: poolOf(all[1:]), CurrentTime: t.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
-	if err == nil {
-		chain = slices.MaxFunc(linked, func(a, b []*x509.Certificate) int { return len(a) - len(b) })
+	if err != nil { // none of them is its issuer
+		linked = [][]*x509.Certificate{all[:1]}
 	}
+	longest := 0
+	for _, chain := range linked {
+		longest = max(longest, len(chain))
+	}
+	var first error
+	for _, chain := range linked {
+		if len(chain) < longest { // perhaps the good beginning of a bad one
+			continue
+		}
+		chains, err := t.alone(chain, certs)
+		if err == nil {
+			return chains, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return nil, first
+}
+
+// alone checks one chain of copies of some of certs as if its last one were trusted.
+func (t *trust) alone(chain, certs []*x509.Certificate) ([][]*x509.Certificate, error) {
 	if !t.flags.Has(job.IgnoreDate) {
 		if err := t.checkDates(chain, certs); err != nil {
 			return nil, err
 		}
 	}
-	return all[0].Verify(x509.VerifyOptions{
+	return chain[0].Verify(x509.VerifyOptions{
 		Roots: poolOf(chain[len(chain)-1:]), Intermediates: poolOf(chain), CurrentTime: t.now, KeyUsages: t.usages(),
 	})
 }

@@ -75,6 +75,20 @@ func TestFaultsFurtherUp(t *testing.T) {
 	issued := func(i *issuer) tls.Certificate { return i.server() }
 	shuffled := newIssuer(t, "middle", newIssuer(t, "middle of the middle", root)).server()
 	shuffled.Certificate[1], shuffled.Certificate[2] = shuffled.Certificate[2], shuffled.Certificate[1]
+	// One key, two certificates, of which one has expired: that one leads further, or both lead as far.
+	upper := newIssuer(t, "upper", newIssuer(t, "x", nil))
+	old := newIssuer(t, "middle", upper, expired)
+	renewed := func(by *issuer) []byte {
+		tmpl := newTemplate("middle")
+		tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.SubjectKeyId = true, true, old.cert.SubjectKeyId
+		if by == old {
+			return by.sign(tmpl, tmpl, old.key).Raw
+		}
+		return by.sign(tmpl, by.cert, old.key).Raw
+	}
+	twins, unequal := old.server(), old.server()
+	twins.Certificate = [][]byte{twins.Certificate[0], old.cert.Raw, renewed(upper)}
+	unequal.Certificate = [][]byte{unequal.Certificate[0], old.cert.Raw, renewed(old), upper.cert.Raw}
 	withoutMiddle := newIssuer(t, "middle", root).server()
 	withoutMiddle.Certificate = withoutMiddle.Certificate[:1]
 	foreignIssuer := newIssuer(t, "middle", root).server()
@@ -94,6 +108,9 @@ func TestFaultsFurtherUp(t *testing.T) {
 		{"not yet valid", root.server(func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 		}), root, job.IgnoreDate},
+		{"expired intermediate beside a valid one", twins, root, job.IgnoreUnknownCA},
+		{"expired intermediate that leads further than a valid one", unequal, root, job.IgnoreDate | job.IgnoreUnknownCA},
+		{"issuer of an intermediate expired", issued(newIssuer(t, "middle", newIssuer(t, "upper", newIssuer(t, "x", nil), expired))), root, job.IgnoreDate | job.IgnoreUnknownCA},
 		{"in another order", shuffled, root, 0},
 		{"without its intermediate", withoutMiddle, root, job.IgnoreUnknownCA},
 		{"with another intermediate of that name", foreignIssuer, root, job.IgnoreUnknownCA},
@@ -328,5 +345,29 @@ func TestServerThatAcceptsAClientCertificate(t *testing.T) {
 		if err := fetchWith(t, newDownloader(t), transport.Source{URL: srv.URL, ClientCert: cert, Network: job.Network{CACert: srv.CACert()}}); err != nil {
 			t.Errorf("certificate of %d bytes: %v", len(cert), err)
 		}
+	}
+}
+
+// TestLoginServersAreVerifiedAsEverywhere: what a job demands or forgives is not for those that only take part in a sign-in.
+func TestLoginServersAreVerifiedAsEverywhere(t *testing.T) {
+	t.Parallel()
+	root := newIssuer(t, "root", nil)
+	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{root.server().Leaf}}
+	strangers, known := &verifier{roots: poolOf(nil)}, &verifier{roots: poolOf([]*x509.Certificate{root.cert})}
+	const addr = "127.0.0.1:443"
+	h := &hop{source: transport.Source{Network: job.Network{SecurityFlags: job.IgnoreUnknownCA, Pins: []string{pinOf(newIssuer(t, "other", nil).cert)}}}}
+	inHop := context.WithValue(t.Context(), hopKey{}, h)
+	if err := strangers.verify(t.Context(), addr, state); !errors.As(err, new(x509.UnknownAuthorityError)) {
+		t.Errorf("nothing is forgiven: %v", err)
+	}
+	if err := known.verify(t.Context(), addr, state); err != nil {
+		t.Errorf("no pin is demanded: %v", err)
+	}
+	if err := known.verify(inHop, addr, state); err == nil {
+		t.Error("a pin is demanded of the job's own servers")
+	}
+	h.source.Network.Pins = nil
+	if err := strangers.verify(inHop, addr, state); err != nil {
+		t.Errorf("the job's own servers are forgiven: %v", err)
 	}
 }

@@ -179,3 +179,19 @@ func TestConcurrentRuns(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func FuzzParse(f *testing.F) {
+	f.Add("PROXY a:80; SOCKS b:1080; DIRECT")
+	f.Add("HTTPS [2001:db8::1]:443")
+	f.Fuzz(func(t *testing.T, answer string) {
+		found, err := parse(answer)
+		if (err == nil) != (len(found) > 0) {
+			t.Errorf("%v, %v", found, err)
+		}
+		for _, way := range found {
+			if way != nil && (way.Hostname() == "" || way.User != nil) {
+				t.Errorf("%v", way)
+			}
+		}
+	})
+}
