@@ -55,6 +55,42 @@ func TestASkippedFileComesBackAsItWas(t *testing.T) {
 	}
 }
 
+// TestNothingLeftIsNoError: a job that rests has left behind what failed in what it does without.
+func TestNothingLeftIsNoError(t *testing.T) {
+	t.Parallel()
+	j := step(t, in(t, TransientError, NoIntent), t0, SkipFile{1, true}, SkipFile{2, true})
+	if j.State != Suspended || j.Error != nil || !j.FailingSince.IsZero() {
+		t.Errorf("%v since %v: %v", j.State, j.FailingSince, j.Error)
+	}
+}
+
+// TestProgressTellsTheVersion, and one that tells none leaves it.
+func TestProgressTellsTheVersion(t *testing.T) {
+	t.Parallel()
+	v := Validator{ETag: `"1"`, LastModified: "Sun, 01 Mar 2026 10:00:00 GMT"}
+	j := step(t, queued(t, DefaultSettings()), t0, Progress{File: 1, Filled: Prefix(1), Size: size, Validator: v, Modified: t0, Boot: "boot"},
+		Progress{File: 1, Filled: Prefix(2), Size: UnknownSize, Boot: "later"})
+	f, _ := j.Files.Get(1)
+	if f.Validator != v || !f.Modified.Equal(t0) || f.Boot != "later" || f.Size != size || f.Filled.Len() != 2 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestAFinishedFileStopsTheNoProgressClock as any byte does, and an error that stops the job does too.
+func TestAFinishedFileStopsTheNoProgressClock(t *testing.T) {
+	t.Parallel()
+	failing := step(t, step(t, queued(t, DefaultSettings()), t0, Fault{errTransient}), t0.Add(time.Minute), Tick{})
+	if failing.State != Queued || failing.FailingSince.IsZero() || failing.Error == nil {
+		t.Fatalf("%v since %v: %v", failing.State, failing.FailingSince, failing.Error)
+	}
+	if j := step(t, failing, t0, FileDone{1, size}); !j.FailingSince.IsZero() || j.Error != nil {
+		t.Errorf("a file: since %v, %v", j.FailingSince, j.Error)
+	}
+	if j := step(t, failing, t0, Fault{errFatal}); !j.FailingSince.IsZero() || j.Gained != 0 {
+		t.Errorf("an error: since %v", j.FailingSince)
+	}
+}
+
 // TestRetryFile begins a file anew, and undoes that the job is transferred.
 func TestRetryFile(t *testing.T) {
 	t.Parallel()
