@@ -1,6 +1,8 @@
 package httpx
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os/user"
@@ -148,6 +150,13 @@ func TestCheck(t *testing.T) {
 		return transport.Source{URL: "http://a.example", Headers: []job.Header{{Name: name, Value: value}}}
 	}
 	const secret = "hunter2"
+	cert, other := newIssuer(t, "a", nil).server(), newIssuer(t, "b", nil).server()
+	key, err := x509.MarshalPKCS8PrivateKey(other.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mismatched := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
 	tests := []struct {
 		name string
 		src  transport.Source
@@ -173,6 +182,10 @@ func TestCheck(t *testing.T) {
 		{"control character", with(job.Credential{Target: "proxy", Scheme: "digest", User: "a\x00", Password: secret}), job.InvalidCredentials, "control"},
 		{"CA", network(job.Network{CACert: "hello"}), job.InvalidArg, "--cacert"},
 		{"client certificate", transport.Source{URL: "https://a.example", ClientCert: []byte(secret)}, job.InvalidArg, "--cert"},
+		{"key of another certificate", transport.Source{URL: "https://a.example", ClientCert: mismatched}, job.InvalidArg, "--key"},
+		{"list of proxies", network(job.Network{Proxy: "http=a:1 https=b:2 c", ProxyBypass: "<local>"}), job.OK, ""},
+		{"auto", network(job.Network{Proxy: "auto"}), job.OK, ""},
+		{"no proxy in the list", network(job.Network{Proxy: ","}), job.InvalidProxyInfo, "none"},
 		{"proxy", network(job.Network{Proxy: "://"}), job.InvalidProxyInfo, "proxy"},
 		{"proxy scheme", network(job.Network{Proxy: "ftp://p.example"}), job.InvalidProxyInfo, "ftp"},
 		{"header name", header("a b", "c"), job.InvalidArg, "a b"},

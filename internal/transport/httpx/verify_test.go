@@ -371,3 +371,22 @@ func TestLoginServersAreVerifiedAsEverywhere(t *testing.T) {
 		t.Errorf("the job's own servers are forgiven: %v", err)
 	}
 }
+
+// TestApprovalIsForOneServer: the same certificate at another port is asked about again, and so is another one.
+func TestApprovalIsForOneServer(t *testing.T) {
+	t.Parallel()
+	root := newIssuer(t, "root", nil)
+	cert := root.server()
+	d, h := newDownloader(t), &hook{}
+	for n, shown := range []tls.Certificate{cert, cert, root.server()} {
+		src := transport.Source{URL: serveTLS(t, shown), Network: job.Network{CACert: root.pem()}, CheckCertificate: h.check, Try: "one/0"}
+		for range 2 {
+			if err := fetchWith(t, d, src); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if h.count() != n+1 {
+			t.Errorf("asked %d times about %d servers", h.count(), n+1)
+		}
+	}
+}
