@@ -30,7 +30,7 @@ var soakFor = flag.Duration("soak", 30*time.Second, "how long TestSoak makes tro
 const (
 	soakClients = 8
 	soakJobs    = 2000
-	soakSettle  = 5 * time.Minute  // for what is left to be transferred in peace
+	soakSettle  = 3 * time.Minute  // for what is left to be transferred in peace
 	soakMemory  = 256 << 20        // bytes that the daemon may have resident
 	killEvery   = 20 * time.Second // of a long run; a short one has ten kills all the same
 	mostlyWell  = 0.3              // of the answers are not as they should be
@@ -45,6 +45,7 @@ type soak struct {
 	clients []*soakClient
 	memory  []int64 // the most that each process had resident
 	jumps   int
+	late    int // jobs that a clock which was put back would have kept waiting
 }
 
 // TestSoak makes trouble for as long as -soak says: clients that command at random, a server that misbehaves in twelve ways, a
@@ -179,7 +180,8 @@ func (s *soak) each(do func(a *account, j *ebb.Job)) {
 	}
 }
 
-// settle waits until nothing moves any more.
+// settle waits until nothing moves any more. A job that waits for longer than its retry delay, because the clock was put back, is
+// tried now, as its owner would.
 func (s *soak) settle() {
 	s.Helper()
 	for deadline := time.Now().Add(soakSettle); ; time.Sleep(200 * time.Millisecond) {
@@ -191,15 +193,22 @@ func (s *soak) settle() {
 			if !ebb.AtRest(j.Snapshot) {
 				moving = append(moving, j)
 			}
+			if time.Until(j.RetryAt) > time.Duration(j.RetryDelay)+time.Minute {
+				if err := j.Resume(s.Context()); err != nil {
+					s.Errorf("resume job %s: %v", j.ID, err)
+				}
+				s.late++
+			}
 		}
 		if len(moving) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
+			s.Errorf("%d jobs do not come to rest", len(moving))
 			for _, j := range moving[:min(5, len(moving))] {
 				s.Errorf("job %s is %s, retry at %s: %s", j.ID, j.State, j.RetryAt, j.Waits)
 			}
-			s.Fatalf("%d jobs do not come to rest", len(moving))
+			return
 		}
 	}
 }
@@ -380,7 +389,7 @@ func (s *soak) report() {
 		}
 	}
 	s.Logf("%d jobs, %d commands, %d without an answer (%d of them creations), refused: %v", jobs, commands, unknown, strays, refused)
-	s.Logf("%d kills, %d cuts, %d jumps of the clock, resident at most %d MiB", len(s.memory)-2, s.wire.pulls, s.jumps, slices.Max(s.memory)>>20)
+	s.Logf("%d kills, %d cuts, %d jumps of the clock (%d jobs late by them), resident at most %d MiB", len(s.memory)-2, s.wire.pulls, s.jumps, s.late, slices.Max(s.memory)>>20)
 	s.Logf("the server: %v", s.server.Seen())
 	for _, mood := range ebbtest.Moods() {
 		if s.server.Seen()[mood] == 0 {
