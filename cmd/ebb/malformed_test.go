@@ -157,6 +157,7 @@ var malformed = []struct {
 	{2, []string{"get", "--cacert", "not-there", url}},
 	{2, []string{"get", "--cert", "not-there", url}},
 	{2, []string{"get", "--key", "not-there", url}},
+	{2, []string{"get", "--cert-password-file", "not-there", url}},
 	{2, []string{"create", "--checksum", zeros}},
 	{2, []string{"credentials", "set", "3f2a"}},
 	{2, []string{"credentials", "set", "3f2a", "--target", "moon", "--user", "a", "--password", "b"}},

@@ -39,9 +39,10 @@ function Start-EbbTransfer {
         [string[]] $NotifyCmdLine
     )
     process {
-        $bound = [System.Collections.Generic.Dictionary[string, object]]::new($PSBoundParameters)
-        $bound['DisplayName'] = $DisplayName
-        $bound['Priority'] = $Priority
+        $bound = @{ DisplayName = $DisplayName; Priority = $Priority }
+        foreach ($name in $PSBoundParameters.Keys) {
+            $bound[$name] = $PSBoundParameters[$name]
+        }
         $id = $null
         try {
             $list = ConvertTo-List $Source $Destination $PSCmdlet
@@ -50,7 +51,7 @@ function Start-EbbTransfer {
             }
             $arguments = @('create', '--no-complete')
             foreach ($setting in ConvertTo-Setting $bound) {
-                if (-not $setting.EndsWith('=')) { # which is the default of a new job
+                if ($setting -notmatch '^[a-z-]+=$') { # which is the default of a new job
                     $arguments += "--$setting"
                 }
             }
@@ -64,10 +65,11 @@ function Start-EbbTransfer {
                 $null = Invoke-Ebb 'resume', $id
             }
         } catch {
+            $cause = $_
             if ($id) { # what could not be put together is not left behind
-                $null = Invoke-Ebb 'cancel', $id
+                Remove-Remains $id
             }
-            $PSCmdlet.WriteError($_)
+            $PSCmdlet.WriteError($cause)
             return
         }
         if ($Suspended -or $Asynchronous) {
@@ -83,7 +85,7 @@ function Start-EbbTransfer {
             $PSCmdlet.WriteError($_)
         } finally {
             if ($waiting) { # Ctrl+C
-                $null = Invoke-Ebb 'cancel', $id
+                Remove-Remains $id
             }
         }
     }
@@ -115,18 +117,18 @@ function Get-EbbTransfer {
     [CmdletBinding(DefaultParameterSetName = 'Name')]
     param(
         [Parameter(Position = 0, ParameterSetName = 'Name')] [SupportsWildcards()] [string[]] $Name = '*',
-        [Parameter(ParameterSetName = 'Name')] [switch] $AllUsers,
+        [Parameter(ValueFromPipelineByPropertyName)] [switch] $AllUsers,
         [Parameter(Mandatory, ParameterSetName = 'JobId', ValueFromPipelineByPropertyName)] [guid[]] $JobId
     )
     process {
         try {
+            $place = if ($AllUsers) { '--system' } else { '' }
             if ($PSCmdlet.ParameterSetName -eq 'JobId') {
                 foreach ($id in $JobId) {
-                    Get-Snapshot $id ''
+                    Get-Snapshot $id $place
                 }
                 return
             }
-            $place = if ($AllUsers) { '--system' } else { '' }
             foreach ($snapshot in Invoke-Ebb 'list', $place) {
                 $job = ConvertTo-Job $snapshot -AllUsers:$AllUsers
                 if (@($Name | Where-Object { $job.DisplayName -like $_ }).Count -gt 0) {

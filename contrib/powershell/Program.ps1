@@ -6,6 +6,7 @@ if ((Get-Command -Name ConvertFrom-Json).Parameters.ContainsKey('DateKind')) {
     $script:JsonOptions['DateKind'] = 'String'
 }
 
+# Start-Ebb starts the program with standard output and standard error to be read.
 function Start-Ebb {
     param([string[]] $Arguments)
 
@@ -31,6 +32,8 @@ function Start-Ebb {
     [System.Diagnostics.Process]::Start($start)
 }
 
+# Invoke-Ebb runs a command to its end and returns the objects that it prints. What it refuses is thrown.
+# The text goes to standard input: secrets and lists are never arguments.
 function Invoke-Ebb {
     param([string[]] $Arguments, [string] $Text = '')
 
@@ -71,6 +74,7 @@ function ConvertFrom-Line {
     ConvertFrom-Json -InputObject $Line @options
 }
 
+# Read-Complaint tells the notes of standard error, and returns the first error there as a record.
 function Read-Complaint {
     param([string] $Lines)
 
@@ -98,19 +102,20 @@ function New-Refusal {
     [System.Management.Automation.ErrorRecord]::new($cause, $Id, [System.Management.Automation.ErrorCategory]::InvalidOperation, $null)
 }
 
+# Set-Secret gives a job what is not shown again: credentials and headers. It all goes through standard input.
 function Set-Secret {
-    param([string] $Id, [System.Collections.IDictionary] $Bound, [string] $Place)
+    param([string] $Id, $Bound, [string] $Place)
 
-    if ($Bound.Contains('Credential') -or $Bound.Contains('Authentication')) {
+    if ($Bound.ContainsKey('Credential') -or $Bound.ContainsKey('Authentication')) {
         Set-Login $Id 'server' $Bound['Authentication'] $Bound['Credential'] $Place
     }
-    if ($Bound.Contains('ProxyCredential') -or $Bound.Contains('ProxyAuthentication')) {
+    if ($Bound.ContainsKey('ProxyCredential') -or $Bound.ContainsKey('ProxyAuthentication')) {
         Set-Login $Id 'proxy' $Bound['ProxyAuthentication'] $Bound['ProxyCredential'] $Place
     }
     if ($Bound['UseStoredCredential'] -eq 'Proxy') {
         Set-Login $Id 'proxy' 'Negotiate' $null $Place
     }
-    if ($Bound.Contains('CustomHeaders')) {
+    if ($Bound.ContainsKey('CustomHeaders')) {
         if ($Bound['CustomHeaders']) {
             $null = Invoke-Ebb 'headers', 'set', $Id, '@-', $Place ($Bound['CustomHeaders'] -join "`n")
         } else {
@@ -119,6 +124,7 @@ function Set-Secret {
     }
 }
 
+# Set-Login sets credentials for one target; without a user those that somebody is logged on with.
 function Set-Login {
     param([string] $Id, [string] $Target, [string] $Scheme, [pscredential] $Credential, [string] $Place)
 
@@ -139,6 +145,7 @@ function Set-Login {
     }
 }
 
+# Get-Snapshot is a job as it is now.
 function Get-Snapshot {
     param([string] $Id, [string] $Place)
 
@@ -146,6 +153,7 @@ function Get-Snapshot {
     ConvertTo-Job $snapshot -AllUsers:([bool] $Place)
 }
 
+# Wait-Transfer shows a job until it is at rest, and returns its last snapshot. Ctrl+C ends it between two lines.
 function Wait-Transfer {
     param([string] $Id, [string] $Place)
 
@@ -193,6 +201,7 @@ function Write-TransferProgress {
     Write-Progress -Activity 'Ebb' -CurrentOperation ([string] $snapshot.name) -Status $status -PercentComplete $percent
 }
 
+# Wait-Completion waits for a job and gives its files their names, or tells why it cannot.
 function Wait-Completion {
     param([string] $Id, $Cmdlet)
 
@@ -206,4 +215,15 @@ function Wait-Completion {
         return
     }
     $Cmdlet.WriteError((New-Refusal "job $Id is $($last.state)" $last.state))
+}
+
+# Remove-Remains cancels a job that nobody is going to have. That it cannot must not hide why.
+function Remove-Remains {
+    param([string] $Id)
+
+    try {
+        $null = Invoke-Ebb 'cancel', $Id
+    } catch {
+        Write-Verbose "job $Id is left: $_"
+    }
 }

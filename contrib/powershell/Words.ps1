@@ -15,14 +15,6 @@ $script:Costs = @{
     NotRoaming = 0x8000007FL; Always = 0x800000FFL
 }
 
-# Start-Ebb starts the program with standard output and standard error to be read.
-
-# Invoke-Ebb runs a command to its end and returns the objects that it prints. What it refuses is thrown.
-
-# The text goes to standard input: secrets and lists are never arguments.
-
-# Read-Complaint tells the notes of standard error, and returns the first error there as a record.
-
 function ConvertTo-Time {
     param($Value)
 
@@ -37,7 +29,6 @@ function ConvertTo-Time {
 }
 
 # ConvertTo-Second reads a duration like 336h0m0s.
-
 function ConvertTo-Second {
     param([string] $Value)
 
@@ -55,7 +46,6 @@ function ConvertTo-Second {
 }
 
 # ConvertTo-Size turns an unknown size into that of BITS.
-
 function ConvertTo-Size {
     param([long] $Value)
 
@@ -120,7 +110,6 @@ function ConvertTo-File {
 }
 
 # Get-Place is the flag for the service that has the job, empty for one's own.
-
 function Get-Place {
     param($Job)
 
@@ -128,7 +117,6 @@ function Get-Place {
 }
 
 # Get-Id is the ID of a job, which is given as an object, also one that was stored, or as its ID.
-
 function Get-Id {
     param($Job)
 
@@ -150,13 +138,11 @@ function Get-FileList {
 }
 
 Update-TypeData -TypeName Ebb.Job -MemberType ScriptProperty -MemberName FileList -Value { Get-FileList $this } -Force
-
 Update-TypeData -TypeName Ebb.Job -DefaultDisplayPropertySet 'JobId', 'DisplayName', 'TransferType', 'JobState', 'OwnerAccount' -Force
 
 # ConvertTo-Setting writes the parameters that are properties of a job as KEY=VALUE of ebb.
-
 function ConvertTo-Setting {
-    param([System.Collections.IDictionary] $Bound)
+    param($Bound)
 
     foreach ($name in @($Bound.Keys)) {
         $value = $Bound[$name]
@@ -184,7 +170,7 @@ function ConvertTo-Setting {
 }
 
 function ConvertTo-Word {
-    param([bool] $Value)
+    param($Value)
 
     if ($Value) { 'true' } else { 'false' }
 }
@@ -234,12 +220,7 @@ function ConvertTo-Proxy {
     }
 }
 
-# Set-Secret gives a job what is not shown again: credentials and headers. It all goes through standard input.
-
-# Set-Login sets credentials for one target; without a user those that somebody is logged on with.
-
 # ConvertTo-List pairs sources and destinations to the lines of a list. A folder is for all that go there.
-
 function ConvertTo-List {
     param([string[]] $Source, [string[]] $Destination, $Cmdlet)
 
@@ -262,7 +243,6 @@ function ConvertTo-List {
 }
 
 # Get-LastName is what a file is called in its URL.
-
 function Get-LastName {
     param([string] $Url)
 
@@ -282,9 +262,3 @@ function ConvertTo-ListWord {
     }
     $quote + $Word + $quote
 }
-
-# Get-Snapshot is a job as it is now.
-
-# Wait-Transfer shows a job until it is at rest, and returns its last snapshot. Ctrl+C ends it between two lines.
-
-# Wait-Completion waits for a job and gives its files their names, or tells why it cannot.

@@ -135,26 +135,27 @@ func (a *app) readInput(what, file string) (string, error) {
 
 // certificateFlags name the files with a client certificate.
 type certificateFlags struct {
-	cert, key string
+	cert, key, passwordFile string
 }
 
 func (f *certificateFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&f.cert, "cert", "", "`file` with the client certificate, in PEM form")
-	fl.StringVar(&f.key, "key", "", "PEM `file` with its private key, if that is not in --cert")
+	fl.StringVar(&f.cert, "cert", "", "`file` with the client certificate: PEM, DER or PKCS#12 (.p12, .pfx)")
+	fl.StringVar(&f.key, "key", "", "`file` with its private key, if that is not in --cert")
+	fl.StringVar(&f.passwordFile, "cert-password-file", "", "`file` with the password of a PKCS#12 --cert")
 }
 
 // pem is the certificate with its key, "" for none.
 func (f *certificateFlags) pem() (string, error) {
-	cert, err := readFlag("--cert", f.cert)
-	if err != nil {
-		return "", err
+	switch {
+	case f.cert != "":
+		return readClientCert(f.cert, f.key, f.passwordFile)
+	case f.key != "":
+		return "", usage("--key is the key of a certificate: --cert is missing")
+	case f.passwordFile != "":
+		return "", usage("--cert-password-file is for a certificate: --cert is missing")
 	}
-	key, err := readFlag("--key", f.key)
-	if err != nil || key == "" {
-		return cert, err
-	}
-	return cert + "\n" + key, nil
+	return "", nil
 }
 
 func (a *app) certificate() *cobra.Command {
