@@ -91,8 +91,9 @@ func summary(s job.Snapshot) string {
 // details are all that is known of a job.
 type details struct {
 	job.Snapshot
-	files   []job.FileSnapshot
-	headers string // as for /GETCUSTOMHEADERS
+	files      []job.FileSnapshot
+	headers    string // as for /GETCUSTOMHEADERS
+	registered bool   // as for /GETNOTIFYINTERFACE
 }
 
 // describe prints all that is known of a job.
@@ -101,7 +102,11 @@ func (t *tool) describe(ctx context.Context, j *ebb.Job) error {
 	if err != nil {
 		return err
 	}
-	t.printf("%s", details{j.Snapshot, files, t.headersText(ctx, j)}.String())
+	registered, err := j.HasNotify(ctx)
+	if err != nil {
+		return err
+	}
+	t.printf("%s", details{j.Snapshot, files, t.headersText(ctx, j), registered}.String())
 	return nil
 }
 
@@ -117,7 +122,7 @@ func (d details) String() string {
 		d.Totals.FilesDone, d.Totals.Files, sizeText(d.Transferred), sizeText(d.Size))
 	line("CREATION TIME: %s MODIFICATION TIME: %s", timeText(d.Created), timeText(d.Modified))
 	line("COMPLETION TIME: %s ACL FLAGS: %s", timeText(d.Finished), aclText(d.ACLFlags))
-	line("NOTIFY INTERFACE: %s NOTIFICATION FLAGS: %d", notifyInterface(d.Snapshot), d.NotifyFlags)
+	line("NOTIFY INTERFACE: %s NOTIFICATION FLAGS: %d", notifyInterface(d.registered), d.NotifyFlags)
 	line("RETRY DELAY: %s NO PROGRESS TIMEOUT: %s ERROR COUNT: %d", seconds(d.RetryDelay), seconds(d.NoProgressTimeout), d.ErrorCount)
 	line("PROXY USAGE: %s PROXY LIST: %s PROXY BYPASS LIST: %s", proxyUsage(d.Snapshot), proxyList(d.Snapshot), null(d.Network.ProxyBypass))
 	if e := d.CurrentError(); e != nil {

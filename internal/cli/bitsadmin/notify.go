@@ -23,7 +23,26 @@ func notifyCommands() []command {
 				return nil
 			}),
 		},
+		{
+			name: "/GETNOTIFYINTERFACE", args: "<job>", help: "Prints the notification interface of a job.", least: 1, most: 1,
+			run: onJob(func(ctx context.Context, t *tool, j *ebb.Job, _ []string) error {
+				registered, err := j.HasNotify(ctx)
+				if err != nil {
+					return unable("get notification interface", err)
+				}
+				t.value(notifyInterface(registered))
+				return nil
+			}),
+		},
 	}
+}
+
+// notifyInterface says whether a program is told of the job by a live callback.
+func notifyInterface(registered bool) string {
+	if registered {
+		return "REGISTERED"
+	}
+	return "UNREGISTERED"
 }
 
 func setCommandLine(ctx context.Context, t *tool, j *ebb.Job, args []string) error {

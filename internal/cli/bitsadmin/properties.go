@@ -46,7 +46,6 @@ func properties() []property {
 		{"HTTPMETHOD", "HTTP method", "method", func(s job.Snapshot) string { return cmp.Or(s.Method, http.MethodGet) }, text("method")},
 		{"SECURITYFLAGS", "security flags", "flags", func(s job.Snapshot) string { return flagText(uint32(s.Network.SecurityFlags)) }, network(flags("security_flags"))},
 		{"NOTIFYFLAGS", "notification flags", "flags", func(s job.Snapshot) string { return flagText(uint32(s.NotifyFlags)) }, flags("notify_flags")},
-		{"NOTIFYINTERFACE", "notification interface", "", notifyInterface, nil},
 	}
 }
 
@@ -88,10 +87,6 @@ func priorityText(s job.Snapshot) string { return strings.ToUpper(s.Priority.Str
 
 // flagText is a set of bits, in the way that /SET… takes it.
 func flagText(flags uint32) string { return strconv.FormatUint(uint64(flags), 10) }
-
-// notifyInterface says whether a program is told of the job by callbacks. None can leave one behind in the service: a
-// program that wants to be told follows the stream of events.
-func notifyInterface(job.Snapshot) string { return "UNREGISTERED" }
 
 var errInvalid = errors.New("invalid value")
 

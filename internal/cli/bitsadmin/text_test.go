@@ -57,7 +57,7 @@ Peercaching flags
 CUSTOM HEADERS: A: 1
 	B: 2
 `
-	if diff := cmp.Diff(want, details{s, files, "A: 1\nB: 2"}.String()); diff != "" {
+	if diff := cmp.Diff(want, details{s, files, "A: 1\nB: 2", false}.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
