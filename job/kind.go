@@ -51,6 +51,8 @@ func (t *transition) mayChange(to Settings) error {
 		return Invalid(ReadOnlyProperty, "the headers of job %s cannot be made readable again", t.ID)
 	case from.Method != "" && from.Method == to.Method && to.Priority != Foreground:
 		return Invalid(NotSupportedWithMethod, "job %s has method %s, and such jobs are foreground jobs", t.ID, from.Method)
+	case t.State != Suspended && from.Network.CheckCertificates != to.Network.CheckCertificates:
+		return Invalid(ReadOnlyWhenActive, "whether certificates of job %s are checked by a program can be changed only while it is suspended; suspend it first", t.ID)
 	case t.State == Transferred && from.ACLFlags != to.ACLFlags:
 		return t.refuse("change the ACL flags of")
 	}

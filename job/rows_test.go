@@ -159,6 +159,7 @@ func propertyRows() []row {
 		{name: "Set (on_demand, files with ranges)", setup: ranged, event: demand},
 		{name: "Set (method of an upload)", setup: upload, event: method},
 		{name: "Set (acl_flags)", event: acl},
+		{name: "Set (check_certificates)", event: set(func(s *Settings) { s.Network.CheckCertificates = true })},
 		{name: "Set (reply_file)", event: reply},
 		{name: "Set (reply_file of an upload-reply)", setup: func(j *Job) { j.Type = UploadReply }, event: reply},
 	}

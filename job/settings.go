@@ -148,6 +148,10 @@ type Network struct {
 	// Pins, when there are any, are the only keys that https servers may have, each as "sha256/" and the base64 of the
 	// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469 section 2.4): the server's own or one of its chain.
 	Pins []string `json:"pins,omitempty"`
+	// CheckCertificates says that a program of the owner's has the last word on the certificates of https servers. A transfer
+	// fails with CertificateHookNeeded, and is tried again, while none is there to be asked. To be changed only while the
+	// job is Suspended.
+	CheckCertificates bool `json:"check_certificates,omitzero"`
 	// ConnectTimeout bounds each of dialling and the TLS handshake. 0 is 30 s.
 	ConnectTimeout Duration `json:"connect_timeout,omitzero"`
 	// StallTimeout bounds the wait for an answer's head and for each next byte of its body. 0 is 60 s.

@@ -18,7 +18,11 @@ import (
 func TestEverySettingIsAProperty(t *testing.T) {
 	t.Parallel()
 	var s job.Settings
-	reached := map[string]bool{"network": true, "network.client_cert": true} // of which the second is set by ebb certificate
+	reached := map[string]bool{
+		"network":                    true,
+		"network.client_cert":        true, // is set by ebb certificate
+		"network.check_certificates": true, // is for programs, which are to be there
+	}
 	for _, p := range properties {
 		at := p.at(&s)
 		name := jsonName(&s, at)
