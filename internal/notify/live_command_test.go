@@ -57,6 +57,7 @@ func TestCallbackSuppressesCommand(t *testing.T) {
 			t.Errorf("%d notices wait", n)
 		}
 		l.leave()
+		synctest.Wait()
 		f.happens(j, job.NoticeError, 0)
 		if !ran(t, saw) {
 			t.Error("without a callback the command has not run")

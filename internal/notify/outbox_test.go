@@ -35,6 +35,23 @@ func TestWaitSurvivesARestart(t *testing.T) {
 	})
 }
 
+// A clock that was years ahead when the wait began, and was put right, costs a day at most.
+func TestWaitSurvivesAClockThatIsPutBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := always(200)
+		f := newFixture(t, w.config)
+		j := f.newJob(toPath("/"))
+		ahead := time.Now().Add(10 * 365 * 24 * time.Hour)
+		f.commit(store.Batch{Notices: []store.Notice{{At: ahead, Kind: job.NoticeError, Job: job.Snapshot{Job: j}, Pending: true, Attempts: 1, Next: ahead}}})
+		f.run()
+		time.Sleep(maxRetryAfter)
+		if calls := w.seen(); len(calls) != 1 {
+			t.Errorf("%d deliveries, want 1", len(calls))
+		}
+	})
+}
+
 // forgetful is an outbox that cannot record deliveries for a while.
 type forgetful struct {
 	store.Store

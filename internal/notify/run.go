@@ -137,6 +137,10 @@ func (r *run) begin(ctx context.Context) error {
 	r.loaded, r.after = true, head
 	for _, notice := range waiting {
 		r.after = max(r.after, notice.ID)
+		longest := time.Now().Add(max(maxRetryAfter, time.Duration(notice.Job.RetryDelay)))
+		if notice.Next.After(longest) { // nobody waits for so long: the clock has been put back
+			notice.Next = longest
+		}
 		r.add(newEntry(notice))
 	}
 	return nil
