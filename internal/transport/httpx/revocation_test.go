@@ -201,3 +201,23 @@ func TestRevocationOfAnUnknownAuthority(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// TestSecureResponder: what the job demands of its servers is not demanded of those that are asked about them.
+func TestSecureResponder(t *testing.T) {
+	t.Parallel()
+	root := newIssuer(t, "root", nil)
+	r := newRevoker(t, root)
+	secure := httptest.NewUnstartedServer(r.server.Config.Handler)
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{root.server()}, MinVersion: tls.VersionTLS12}
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	cert := root.server(func(c *x509.Certificate) { c.OCSPServer = []string{secure.URL + "/ocsp"} })
+	h := &hook{}
+	err := fetchWith(t, newDownloader(t), transport.Source{
+		URL: serveTLS(t, cert), CheckCertificate: h.check,
+		Network: job.Network{CACert: root.pem(), SecurityFlags: job.CheckRevocation, Pins: []string{pinOf(cert.Leaf)}},
+	})
+	if err != nil || h.count() != 1 {
+		t.Errorf("asked %d times, error %v", h.count(), err)
+	}
+}

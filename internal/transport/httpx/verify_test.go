@@ -390,3 +390,18 @@ func TestApprovalIsForOneServer(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckAfterARedirect: a connection that another job has open to where a redirect leads was not checked for this one.
+func TestCheckAfterARedirect(t *testing.T) {
+	t.Parallel()
+	away := ebbtest.NewServer(t, ebbtest.TLS(), ebbtest.Size(1))
+	home := ebbtest.NewServer(t, ebbtest.RedirectTo(302, away.URL))
+	d, h := newDownloader(t), &hook{}
+	n := job.Network{CACert: away.CACert()}
+	if err := fetchWith(t, d, transport.Source{URL: away.URL, Network: n}); err != nil {
+		t.Fatal(err)
+	}
+	if err := fetchWith(t, d, transport.Source{URL: home.URL, Network: n, CheckCertificate: h.check, Try: "one/0"}); err != nil || h.count() != 1 {
+		t.Errorf("asked %d times, error %v", h.count(), err)
+	}
+}
