@@ -108,7 +108,7 @@ func (s *soak) trouble(d time.Duration) {
 		s.measure()
 		s.p.kill()
 		if n%3 == 2 {
-			s.jump(time.Duration(rand.IntN(13)-6) * time.Hour)
+			s.jump(time.Duration(1+rand.IntN(6)) * time.Hour)
 		}
 		s.p.start()
 	}
@@ -132,8 +132,8 @@ func (s *soak) cut(ctx context.Context, d time.Duration) {
 	}
 }
 
-// jump does to a dead daemon's state what a wall clock does that was put forward by d meanwhile, or back: all stored times
-// have another distance to now.
+// jump does to a dead daemon's state what a wall clock does that was put forward by d meanwhile: all stored times lie so much
+// further back.
 func (s *soak) jump(d time.Duration) {
 	s.Helper()
 	st, err := sqlite.Open(s.Context(), s.p.state, sqlite.Options{})

@@ -60,6 +60,7 @@ type Moody struct {
 	mu       sync.Mutex // guards all below
 	rate     float64    // of the answers that are not as they should be
 	versions map[string]int
+	broken   map[string]bool // the last answer for the path ended too early
 	seen     map[Mood]int
 }
 
@@ -70,7 +71,7 @@ func NewMoody(t testing.TB, addr string) *Moody {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &Moody{Base: "http://" + ln.Addr().String(), versions: map[string]int{}, seen: map[Mood]int{}}
+	m := &Moody{Base: "http://" + ln.Addr().String(), versions: map[string]int{}, broken: map[string]bool{}, seen: map[Mood]int{}}
 	srv := &http.Server{Handler: m, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() { // ends with Close
@@ -116,7 +117,7 @@ func contentOf(path string, version int) *io.SectionReader {
 	size, _ := strconv.ParseInt(strings.SplitN(path, "/", 3)[1], 10, 64)
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, path)
-	return Generate(h.Sum64()+uint64(version), size+int64(version%3)*17)
+	return Generate(h.Sum64()+uint64(version), size+int64(version%6/5)*17) // most versions are of one size
 }
 
 // begin decides how the next request for the file is answered; −1 is as it should be.
@@ -126,6 +127,9 @@ func (m *Moody) begin(path string, redirected bool) (Mood, int) {
 	mood := Mood(-1)
 	if rand.Float64() < m.rate {
 		mood = rand.N(moods)
+	}
+	if m.rate > 0 && m.broken[path] && rand.IntN(3) == 0 {
+		mood = Changes // this is when it matters: the client has a part of the version before
 	}
 	switch {
 	case mood == Throttles && rand.IntN(10) > 0, // the whole host is left alone for a while
@@ -137,6 +141,7 @@ func (m *Moody) begin(path string, redirected bool) (Mood, int) {
 	if mood >= 0 {
 		m.seen[mood]++
 	}
+	m.broken[path] = mood == Drops || mood == Truncates || mood == Resets || mood == Stalls
 	return mood, m.versions[path]
 }
 
