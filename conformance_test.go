@@ -220,6 +220,13 @@ func TestConformanceHandleAfterComplete(t *testing.T) {
 		t.Errorf("among the live ones %v, among all %v", listed(false), listed(true))
 	}
 	wantCode(t, "a setter", j.Set(t.Context(), map[string]any{"name": "x"}), job.InvalidState)
+	s.down()
+	s.up()
+	err := j.Set(t.Context(), map[string]any{"name": "x"})
+	wantCode(t, "a setter, after a restart", err, job.InvalidState)
+	if !strings.Contains(err.Error(), "cannot change job") {
+		t.Errorf("refused as another command: %v", err)
+	}
 }
 
 func TestConformanceTwoJobsOfOneName(t *testing.T) {

@@ -138,9 +138,10 @@ func TestConfigure(t *testing.T) {
 func TestConfigureRefusedChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	snap := s.alice.do("POST", "/v1/jobs", `{"notify_command": ["/bin/one", "two"]}`).job()
+	pins := func(digit string) string { return `{"pins": ["sha256/` + strings.Repeat(digit, 43) + `="]}` }
+	snap := s.alice.do("POST", "/v1/jobs", `{"notify_command": ["/bin/one", "two"], "network": `+pins("A")+`}`).job()
 	path := "/v1/jobs/" + string(snap.ID)
-	s.alice.do("PATCH", path, `{"notify_command": ["/bin/evil", "three"], "limit": -1}`).refused(http.StatusUnprocessableEntity, job.InvalidArg)
+	s.alice.do("PATCH", path, `{"notify_command": ["/bin/evil", "three"], "network": `+pins("E")+`, "limit": -1}`).refused(http.StatusUnprocessableEntity, job.InvalidArg)
 	if got := s.alice.do("GET", path, "").job(); cmp.Diff(snap.Settings, got.Settings) != "" {
 		t.Errorf("settings (-want +got):\n%s", cmp.Diff(snap.Settings, got.Settings))
 	}

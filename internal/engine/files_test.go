@@ -67,6 +67,35 @@ func TestRemovalOfARunningFile(t *testing.T) {
 	}
 }
 
+// TestRetryBesideAFullHost: a file that is to be fetched again is not held up by a later one that waits for its host.
+func TestRetryBesideAFullHost(t *testing.T) {
+	full, free := ebbtest.NewServer(t, ebbtest.Size(1000), ebbtest.StallBody(10)), ebbtest.NewServer(t, ebbtest.Size(1000))
+	b := newBench(t, func(c *Config) { c.Limits.PerHost = 1 })
+	spec := b.download(full.URL)
+	spec.Priority = job.Foreground
+	spec.Files[0].Local += "-first"
+	first := b.create(spec)
+	b.until(first.ID, job.Transferring)
+	spec = b.download(free.URL, full.URL)
+	spec.Priority = job.Foreground
+	j := b.create(spec)
+	fetched := func(times int) {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			snap, err := b.Job(t.Context(), j.ID)
+			if err == nil && snap.Totals.FilesDone == 1 && len(free.Requests()) == times {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d requests, %+v, %v", len(free.Requests()), snap.Totals, err)
+			}
+		}
+	}
+	fetched(1)
+	b.doFile(j.ID, 1, job.RetryFile{File: 1})
+	fetched(2)
+}
+
 // TestAnswersAreKept: the last one for each file, that of an error too, also over a restart.
 func TestAnswersAreKept(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Size(1000), ebbtest.Status(404), ebbtest.Header("X-Served-By", "test"))

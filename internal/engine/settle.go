@@ -66,7 +66,7 @@ func targets(j job.Job) []sink.Target {
 func publishFiles(j job.Job) []sink.PublishFile {
 	out := make([]sink.PublishFile, 0, j.Files.Len())
 	for f := range j.Files.All() {
-		out = append(out, sink.PublishFile{Target: target(j, f), Size: f.Size, Digest: f.Digest, Modified: f.Modified, Done: f.Done && !f.Skipped && !f.Removed})
+		out = append(out, sink.PublishFile{Target: target(j, f), Size: f.Size, Digest: f.Digest, Modified: f.Modified, Done: f.Done})
 	}
 	return out
 }
