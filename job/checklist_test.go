@@ -77,8 +77,9 @@ func TestChecklist02CompleteKeepsAndCancelDestroys(t *testing.T) {
 // TestChecklist03CompleteCanBeRepeated after a rename that failed.
 func TestChecklist03CompleteCanBeRepeated(t *testing.T) {
 	t.Parallel()
-	j := step(t, in(t, Transferred, NoIntent), t0, Complete{}, Unsettled{errNeedsAction})
-	if j.State != Transferred || j.Intent != NoIntent || j.Error.Code != DiskFull {
+	t1 := t0.Add(time.Hour)
+	j := step(t, step(t, in(t, Transferred, NoIntent), t0, Complete{}), t1, Unsettled{errNeedsAction})
+	if j.State != Transferred || j.Intent != NoIntent || j.Error.Code != DiskFull || !j.Modified.Equal(t1) {
 		t.Fatalf("%v %v: %v", j.State, j.Intent, j.Error)
 	}
 	if j = step(t, j, t0, Complete{}, Settled{}); j.State != Acknowledged || j.Result != OK {

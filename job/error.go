@@ -176,7 +176,7 @@ type Answer struct {
 // MaxFailures bounds Job.Failures.
 const MaxFailures = 8
 
-// Failure is one error that stopped a transfer.
+// Failure is one error of a job.
 type Failure struct {
 	At   time.Time `json:"at"`
 	File FileID    `json:"file,omitzero"`

@@ -16,6 +16,9 @@ func TestARemovedFileIsNoMore(t *testing.T) {
 	if want := (Totals{Files: 1, Unknown: 1}); j.Totals != want {
 		t.Errorf("totals %+v, want %+v", j.Totals, want)
 	}
+	if f, _ := j.Files.Get(2); f.Filled != nil || !f.Removed {
+		t.Errorf("what was stored of it is deleted, but it says %+v", f)
+	}
 	before := dump(t, j)
 	late := step(t, j, t0, Progress{File: 2, Filled: Prefix(size), Size: size}, FileDone{2, size}, Changed{2})
 	if got := dump(t, late); got != before {
@@ -100,6 +103,10 @@ func TestRetryFile(t *testing.T) {
 	}
 	if j = step(t, j, t0, Resume{}, FileDone{1, size}); j.State != Transferred {
 		t.Errorf("fetched again: %v", j.State)
+	}
+	wanted := step(t, queued(t, DefaultSettings()), t0, SkipFile{2, true}, RetryFile{2})
+	if f, _ := wanted.Files.Get(2); f.Skipped || f.Filled != nil {
+		t.Errorf("a skipped one is wanted again: %+v", f)
 	}
 	withRanges := step(t, newJob(t, Download, DefaultSettings()), t0, add(func(f *FileSpec) { f.Ranges = []Span{{5, 10}} }),
 		Progress{File: 1, Filled: Prefix(5), Size: 10}, RetryFile{1})

@@ -38,7 +38,7 @@ type Job struct {
 	// until bytes move, and while Transferred after publishing failed.
 	Error      *Error `json:"error,omitempty"`
 	ErrorCount int    `json:"error_count,omitzero"` // never reset (see Fault)
-	// Failures are the last errors that stopped a transfer of the job, oldest first, at most MaxFailures.
+	// Failures are the last errors of the job, oldest first, at most MaxFailures. What blocked it is none.
 	Failures []Failure `json:"failures,omitempty"`
 	// Result says how a final state was reached: OK, PartialComplete or UnableToDeleteFiles.
 	Result Code `json:"result,omitzero"`
