@@ -96,6 +96,7 @@ func (e *Engine) TakeOwnership(ctx context.Context, id job.ID, actor string) (jo
 		}
 		if before.Owner != actor {
 			en.secrets = &jobSecrets{}
+			s.validators.forget(id)
 			s.batch.secrets = append(s.batch.secrets, wipe(before)...)
 		}
 		return nil

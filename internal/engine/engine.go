@@ -6,8 +6,8 @@
 //
 // Files: mailbox.go is how everybody reaches the control goroutine, session.go its loop,
 // batch.go the fold and the commit, dispatch.go who runs next, outside.go what decides that beside the jobs, worker.go and
-// finish.go the bytes, settle.go the final commands; commands.go, files.go, credentials.go, headers.go, queries.go and
-// watch.go what callers see.
+// finish.go the bytes, settle.go the final commands; commands.go, files.go, credentials.go, headers.go, certificates.go, queries.go
+// and watch.go what callers see.
 package engine
 
 import (
@@ -66,6 +66,8 @@ type Engine struct {
 	outside outside
 	watch   watchers
 	events  signal
+
+	validators validators
 	// doubtful are the jobs that lived when a commit failed. Of the goroutine in Run.
 	doubtful []job.ID
 }

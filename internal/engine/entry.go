@@ -66,6 +66,7 @@ func (s *session) line(en *entry) {
 // leave drops a job that is final. Watchers may still see it among the recent ones.
 func (s *session) leave(en *entry) {
 	delete(s.jobs, en.job.ID)
+	s.validators.forget(en.job.ID)
 	s.wakes.set(en, time.Time{})
 	en.pace, en.secrets = nil, nil
 	s.recent = append(s.recent, en)

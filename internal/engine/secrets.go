@@ -116,6 +116,9 @@ func (js *jobSecrets) source(ctx context.Context, r *run) (transport.Source, err
 		}
 		js.known, js.loaded = known, true
 	}
+	if r.job.Network.CheckCertificates {
+		src.CheckCertificate, src.CheckedBy = r.session.validators.checkOf(ctx, r.job)
+	}
 	src.Credentials, src.Headers, src.ClientCert = js.known.credentials, js.known.headers, js.known.clientCert
 	return src, nil
 }

@@ -122,6 +122,7 @@ func (s *session) loadFinal(ctx context.Context) error {
 		}
 		en := &entry{job: j, rev: s.rev.Add(1), wakePos: -1}
 		s.recent = append(s.recent, en)
+		s.validators.forget(id)
 		s.watch.tell(s.snapshot(en))
 	}
 	s.doubtful = nil
