@@ -4,7 +4,7 @@
 //
 // Files: guard.go decides who may ask at all, body.go reads what is asked, jobs.go, files.go, file.go, credentials.go,
 // headers.go and daemon.go are the operations, streams.go what is pushed, notifications.go and those
-// beside it what live callbacks hear, errors.go how refusals look, schema.go the document.
+// beside it what live callbacks hear, certificates.go what they are asked of servers, errors.go how refusals look, schema.go the document.
 package api
 
 import (
@@ -52,6 +52,7 @@ func New(cfg Config) http.Handler {
 	s.headers(a)
 	s.streams(a)
 	s.notifications(a, cfg.Callbacks)
+	s.certificates(a)
 	s.daemon(a)
 	finish(a.OpenAPI())
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {

@@ -139,6 +139,7 @@ func problemResponse() *huma.Response {
 var required = map[string][]string{
 	"Spec": nil, "Settings": nil, "Network": nil, "Secret": nil, "FileChange": nil,
 	"RangeRequest": {"ranges"}, "PrefixChange": {"old", "new"}, "HeaderList": {"headers"}, "ClientCertificate": {"client_pem"}, "Acknowledgement": {"ok"},
+	"CertificateVerdict": {"ok"},
 	"FileSpecs": {"files"}, "FileSpec": {"url", "local"}, "Span": {"offset", "length"}, "Credential": {"target", "scheme"}, "Header": {"name", "value"},
 }
 
