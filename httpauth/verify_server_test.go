@@ -133,9 +133,9 @@ func TestVerifyServerOfAResumedSession(t *testing.T) {
 func TestVerifyServerTakesItsTime(t *testing.T) {
 	t.Parallel()
 	server := serveTLS(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	const timeout = 100 * time.Millisecond
+	const timeout = 2 * time.Second
 	slow := func(ctx context.Context, _ string, _ tls.ConnectionState) error {
-		wait := time.NewTimer(3 * timeout)
+		wait := time.NewTimer(timeout + timeout/4)
 		defer wait.Stop()
 		select {
 		case <-wait.C:

@@ -319,11 +319,11 @@ func TestCheckComesAfterTheSystem(t *testing.T) {
 func TestSlowCheck(t *testing.T) {
 	t.Parallel()
 	srv := ebbtest.NewServer(t, ebbtest.TLS(), ebbtest.Size(1))
-	const patience = 100 * time.Millisecond
+	const patience = 2 * time.Second
 	src := transport.Source{
 		URL: srv.URL, Network: job.Network{CACert: srv.CACert(), ConnectTimeout: job.Duration(patience)},
 		CheckCertificate: func(ctx context.Context, _ string, _ [][]byte) error {
-			slow := time.NewTimer(3 * patience)
+			slow := time.NewTimer(patience + patience/4)
 			defer slow.Stop()
 			select {
 			case <-slow.C:

@@ -61,9 +61,6 @@ func New() *Checker { return &Checker{now: time.Now} }
 // which takes at most 10 s. The error wraps ErrRevoked or ErrUnknown.
 func (c *Checker) Check(ctx context.Context, chain []*x509.Certificate, staple []byte, fetch Fetch) error {
 	for i, cert := range chain[:max(len(chain)-1, 0)] {
-		if i > 0 {
-			staple = nil
-		}
 		v, err := c.verdict(ctx, cert, chain[i+1], staple, fetch)
 		if err != nil {
 			return fmt.Errorf("the certificate of %s: %w", cert.Subject, err)

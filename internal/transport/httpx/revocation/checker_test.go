@@ -237,7 +237,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestIntermediates: every certificate is checked but the one that is trusted, and the staple is for the first only.
+// TestIntermediates: every certificate is checked but the one that is trusted; the staple is about the first.
 func TestIntermediates(t *testing.T) {
 	t.Parallel()
 	root, middle := newAuthority(t, "root"), newAuthority(t, "middle")
