@@ -24,9 +24,9 @@ func TestCrashMatrixOfRanges(t *testing.T) {
 			}},
 		},
 	}
-	t.Run("killed", func(t *testing.T) { crashMatrix(t, ranges, 20, 8) })
+	t.Run("killed", func(t *testing.T) { crashMatrix(t, ranges, 20, 10) })
 	ranges.power = true
-	t.Run("power cut", func(t *testing.T) { crashMatrix(t, ranges, 20, 8) })
+	t.Run("power cut", func(t *testing.T) { crashMatrix(t, ranges, 20, 10) })
 }
 
 // OpenRanges sends every other range, but the first one always.

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -72,6 +75,15 @@ func TestMissing(t *testing.T) {
 				t.Errorf("missing %q, want %q", s, tt.want)
 			}
 		})
+	}
+}
+
+// TestNothingIsAskedForBehindAnOpenEnd: where that ends is not known yet.
+func TestNothingIsAskedForBehindAnOpenEnd(t *testing.T) {
+	t.Parallel()
+	asked := remotes(missing(job.File{Size: job.UnknownSize, Position: 50, Requested: job.Ranges{{Start: 5, End: 6}}}, nil, false))
+	if want := []job.Range{{Start: 5, End: 6}, {Start: 50, End: -1}}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %v, want %v", asked, want)
 	}
 }
 
@@ -245,6 +257,29 @@ func TestAnotherVersionBetweenRanges(t *testing.T) {
 			wantContent(t, spec.Files[0].Local, layout(t, srv.Content(), spec.Files[0]))
 		})
 	}
+}
+
+// TestDigestOfTheNewVersion: what the server told of the old one does not count for it.
+func TestDigestOfTheNewVersion(t *testing.T) {
+	t.Parallel()
+	n := 0
+	srv := ebbtest.NewServer(t, ebbtest.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++ // one request at a time
+		version := uint64(min(n, 2))
+		h := sha256.New()
+		_, _ = io.Copy(h, ebbtest.Generate(version, 100_000))
+		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, version))
+		w.Header().Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(h.Sum(nil))+":")
+		http.ServeContent(w, r, "", time.Time{}, ebbtest.Generate(version, 100_000))
+	})))
+	b := newBench(t)
+	spec := b.download(srv.URL)
+	spec.AutoComplete, spec.Resume = true, false
+	id := b.create(spec).ID
+	b.do(id, job.UpdatePosition{File: 1, Offset: 50_000})
+	b.do(id, job.Resume{})
+	b.hurry(id, job.Acknowledged)
+	wantContent(t, spec.Files[0].Local, layout(t, ebbtest.Generate(2, 100_000), job.FileSpec{Ranges: []job.Span{{Offset: 0, Length: 100_000}}}))
 }
 
 // TestNoProofNoResume: without something strong the next run begins anew.

@@ -12,8 +12,12 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// inPieces reports whether the file is fetched otherwise than from where it ends to its end.
+// inPieces reports whether the file is fetched otherwise than from where it ends to its end. What is made anew for each
+// request never is.
 func (r *run) inPieces() bool {
+	if r.job.Dynamic || r.job.Method != "" {
+		return false
+	}
 	have := r.partial.Filled()
 	return len(r.file.Ranges) > 0 || len(r.file.Requested) > 0 || r.file.Position > 0 || r.job.OnDemand ||
 		have.First() < have.Len()
@@ -122,12 +126,15 @@ func (r *run) agrees(meta transport.Meta) bool {
 // on.
 func (r *run) resolve(ctx context.Context, remote int64) error {
 	r.version.Size = remote
-	late := error(nil)
+	var outside error
 	if remote >= 0 {
-		late = checkRanges(r.file, remote)
+		outside = checkRanges(r.file, remote)
 	}
 	r.file.Size = max(r.file.LocalSize(remote), r.file.Size)
-	return cmp.Or(r.tell(ctx, r.version, r.file.Size), late)
+	if err := r.tell(ctx, r.version, r.file.Size); err != nil {
+		return err
+	}
+	return outside // only now, so that ranges can be checked against the size from now on
 }
 
 // storePart stores what is missing of the next part of an answer.
