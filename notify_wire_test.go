@@ -3,6 +3,7 @@ package ebb_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
@@ -135,5 +137,28 @@ func TestNotificationsOverHTTP(t *testing.T) {
 	}
 	if v, more := <-second; more {
 		t.Errorf("and then %+v", v)
+	}
+}
+
+// Whoever has not answered is told nothing else, not even what may be left out.
+func TestNothingIsToldBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	j := s.fetch(ebbtest.NewServer(t, ebbtest.Size(100)), 1, func(spec *job.Spec) { spec.MinNotifyInterval = job.Duration(time.Millisecond) })
+	must(t, j.Resume(t.Context()))
+	must(t, j.Wait(t.Context()))
+	stream := s.hear(j, "")
+	for told := map[string]bool{}; !told["transferred"] || !told["modification"]; {
+		v := <-stream
+		told[v.Event] = true
+		must(t, j.Set(t.Context(), map[string]any{"description": rand.Text()})) // is a modification
+		select {
+		case other := <-stream:
+			t.Fatalf("%s is told before %s is answered", other.Event, v.Event)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if got := s.acknowledge(j, v.Notice, `{"ok": true}`); got != http.StatusNoContent {
+			t.Fatalf("the answer to %s is answered with %d", v.Event, got)
+		}
 	}
 }

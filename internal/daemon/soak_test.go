@@ -57,10 +57,11 @@ func TestSoak(t *testing.T) {
 	s.trouble(*soakFor)
 	s.peace()
 	s.settle()
-	s.p.kill() // what was acknowledged is durable
+	s.judge("after the trouble") // before a new process sweeps up what this one left behind
+	s.p.kill()
 	s.p.start()
 	s.settle()
-	s.judge("after the trouble")
+	s.judge("after the last kill") // what was acknowledged is durable
 	s.finish()
 	s.judge("in the end")
 	s.checkMemory()

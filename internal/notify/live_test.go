@@ -274,8 +274,10 @@ func TestCallbackIsToldHowTheJobIs(t *testing.T) {
 		{"queued", func(*job.Job) {}, nil},
 		{"two files here", done(2), []string{"file_transferred 1", "file_transferred 2"}},
 		{"error", func(j *job.Job) { done(1)(j); inState(job.InError)(j) }, []string{"file_transferred 1", "error"}},
-		{"transferred", func(j *job.Job) { done(3)(j); inState(job.Transferred)(j) },
-			[]string{"file_transferred 1", "file_transferred 2", "file_transferred 3", "transferred"}},
+		{
+			"transferred", func(j *job.Job) { done(3)(j); inState(job.Transferred)(j) },
+			[]string{"file_transferred 1", "file_transferred 2", "file_transferred 3", "transferred"},
+		},
 		{"disabled", func(j *job.Job) { done(3)(j); inState(job.Transferred)(j); j.NotifyFlags |= job.NotifyDisable }, nil},
 		{"other flags", func(j *job.Job) { done(3)(j); inState(job.Transferred)(j); j.NotifyFlags = job.NotifyError }, nil},
 		{"no files wanted", func(j *job.Job) { done(3)(j); inState(job.Transferred)(j); j.NotifyFlags = job.DefaultNotifyFlags }, []string{"transferred"}},
