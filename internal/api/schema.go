@@ -140,7 +140,7 @@ var required = map[string][]string{
 	"Spec": nil, "Settings": nil, "Network": nil, "Secret": nil, "FileChange": nil,
 	"RangeRequest": {"ranges"}, "PrefixChange": {"old", "new"}, "HeaderList": {"headers"}, "ClientCertificate": {"client_pem"}, "Acknowledgement": {"ok"},
 	"CertificateVerdict": {"ok"},
-	"FileSpecs": {"files"}, "FileSpec": {"url", "local"}, "Span": {"offset", "length"}, "Credential": {"target", "scheme"}, "Header": {"name", "value"},
+	"FileSpecs":          {"files"}, "FileSpec": {"url", "local"}, "Span": {"offset", "length"}, "Credential": {"target", "scheme"}, "Header": {"name", "value"},
 }
 
 // finish puts right in the document what the operations could not say of themselves.
