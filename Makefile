@@ -76,8 +76,10 @@ bench: ## ebb beside curl and aria2c, in one run
 golden: ## rewrite the golden files from the code; review the diff
 	$(GO) test -count 1 $$(grep -rl 'flag.Bool("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u) -update
 
-install-test-deps: ## install the test servers and peers with apt-get (root)
+install-test-deps: ## install the test servers and peers with apt-get (root), and a parser of PowerShell with npm
 	@.ci/install-test-deps
+	@[ -d bin/powershell ] || npm install --silent --no-save --ignore-scripts --prefix bin/powershell \
+		web-tree-sitter@0.27.1 tree-sitter-powershell@0.26.4
 
 clean: ## remove what the other targets built
 	rm -rf bin
