@@ -260,7 +260,8 @@ func signal(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// interrupt presses Ctrl-C until the last background command has gone. (Two in one moment would be one.)
+// interrupt presses Ctrl-C until the last background command has gone. (Two in one moment would be one; and one that comes
+// while a busy machine ends a command kills it.)
 func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
 	running := ts.BackgroundCmds()
 	for {
@@ -269,7 +270,7 @@ func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
 			return
 		}
 		ts.Check(err)
-		<-time.After(50 * time.Millisecond)
+		<-time.After(500 * time.Millisecond)
 	}
 }
 
