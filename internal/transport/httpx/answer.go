@@ -196,10 +196,11 @@ func newVeil(src transport.Source, u *url.URL) *strings.Replacer {
 			hide(value, 2*minSecret)
 		}
 	}
-	hide(u.RawQuery, 2*minSecret)
-	for _, values := range u.Query() {
-		for _, v := range values {
-			hide(v, 4*minSecret) // shorter ones are names more often than signatures
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		hide(value, 4*minSecret) // shorter ones are names more often than signatures
+		if plain, err := url.QueryUnescape(value); err == nil {
+			hide(plain, 4*minSecret)
 		}
 	}
 	return strings.NewReplacer(pairs...)

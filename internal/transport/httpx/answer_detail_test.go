@@ -118,7 +118,7 @@ func TestAnswersHoldNoSecret(t *testing.T) {
 	t.Parallel()
 	secrets := []string{
 		"w0nder&land", base64.StdEncoding.EncodeToString([]byte("alice:w0nder&land")), "w0nder%26land", "tok3n-of-the-header",
-		"c00kie-value", "signature-of-this-url-0123456789", "proxy-s3cret",
+		"c00kie-value", "signature-of-this-url-0123456789", "proxy-s3cret", "encoded/signature+value", "encoded%2Fsignature%2Bvalue",
 	}
 	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		all := strings.Join(secrets, " ")
@@ -143,7 +143,7 @@ func TestAnswersHoldNoSecret(t *testing.T) {
 	srv := ebbtest.NewServer(t, ebbtest.Handler(echo))
 	for _, path := range []string{"/200", "/302", "/401", "/403"} {
 		_, m, err := download(t, transport.Source{
-			URL: srv.Base + path + "?sig=signature-of-this-url-0123456789",
+			URL: srv.Base + path + "?sig=signature-of-this-url-0123456789&more=encoded%2Fsignature%2Bvalue",
 			Headers: []job.Header{
 				{Name: "X-Token", Value: "tok3n-of-the-header"}, {Name: "Cookie", Value: "a=c00kie-value; b=2"}, {Name: "Accept", Value: "text/plain"},
 			},

@@ -169,6 +169,10 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	a, stranger := newAuthority(t, "authority"), newAuthority(t, "authority")
 	cert, other := a.issue(2), a.issue(3)
+	renamed := &authority{t: t, key: a.key}
+	tmpl := template("authority of another name", 1)
+	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage, tmpl.SubjectKeyId = true, true, x509.KeyUsageCRLSign, a.cert.SubjectKeyId
+	renamed.cert = renamed.sign(tmpl, renamed.key, tmpl)
 	bare := a.issue(2, func(c *x509.Certificate) { c.OCSPServer, c.CRLDistributionPoints = nil, []string{"ldap://crl.test/"} })
 	good, revoked, unknown := a.answer(cert, ocsp.Good), a.answer(cert, ocsp.Revoked), a.answer(cert, ocsp.Unknown)
 	older := func(by time.Duration) func(*ocsp.Response) {
@@ -208,6 +212,7 @@ func TestCheck(t *testing.T) {
 		{"delegate of a stranger", cert, nil, a.answer(cert, ocsp.Good, stranger.delegate(x509.ExtKeyUsageOCSPSigning)), nil, ErrUnknown},
 		{"no OCSP answer", cert, nil, []byte("<html>"), nil, ErrUnknown},
 		{"list of a stranger", cert, nil, nil, stranger.list(nil), ErrUnknown},
+		{"list of another name with that key", cert, nil, nil, renamed.list(nil), ErrUnknown},
 		{"outdated list", cert, nil, nil, a.list(func(l *x509.RevocationList) { l.NextUpdate = now.Add(-time.Minute) }), ErrUnknown},
 		{"no list", cert, nil, nil, []byte("<html>"), ErrUnknown},
 		{"taken off the list", cert, nil, nil, a.list(func(l *x509.RevocationList) { l.RevokedCertificateEntries[0].ReasonCode = 8 }, 2), nil},
