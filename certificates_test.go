@@ -108,7 +108,7 @@ func TestValidateCertificates(t *testing.T) {
 	t.Parallel()
 	s, p := newService(t), newInspector()
 	srv := ebbtest.NewServer(t, ebbtest.TLS(), ebbtest.Size(1000))
-	j := s.newJob(trusting(srv), srv.Base+"/1", srv.Base+"/2")
+	j := s.newJob(trusting(srv), srv.Base+"/1")
 	wait := s.validate(j, p.check)
 	for _, tt := range []struct {
 		no   error
@@ -129,6 +129,7 @@ func TestValidateCertificates(t *testing.T) {
 	for len(p.asked) > 0 {
 		<-p.asked
 	}
+	must(t, j.AddFiles(t.Context(), job.FileSpec{URL: srv.Base + "/2", Local: s.file("2")}))
 	s.resume(j)
 	s.until(j, job.Transferred)
 	must(t, j.Complete(t.Context()))
@@ -156,7 +157,7 @@ func TestValidateCertificatesInTime(t *testing.T) {
 
 	j = s.newJob(func(spec *job.Spec) {
 		trusting(srv)(spec)
-		spec.Network.CheckCertificates, spec.Network.ConnectTimeout = true, job.Duration(50*time.Millisecond)
+		spec.Network.CheckCertificates, spec.Network.ConnectTimeout = true, job.Duration(2*time.Second)
 		spec.Files[0].Local = s.file("other")
 	}, srv.URL)
 	s.resume(j)

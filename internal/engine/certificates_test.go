@@ -137,7 +137,7 @@ func TestNobodyChecksCertificates(t *testing.T) {
 	impatient := func(srv *ebbtest.Server, urls ...string) job.ID {
 		spec := b.checked(srv, urls...)
 		spec.Network.CACert += second.CACert()
-		spec.Network.ConnectTimeout = job.Duration(100 * time.Millisecond)
+		spec.Network.ConnectTimeout = job.Duration(2 * time.Second)
 		return b.create(spec).ID
 	}
 	id := impatient(srv, srv.URL)
