@@ -29,6 +29,7 @@ type soakClient struct {
 	unknown  int // commands without an answer
 	refused  map[job.Code]int
 	want     int           // jobs to create
+	within   time.Duration // which they are spread over
 	pause    time.Duration // between commands
 }
 
@@ -43,8 +44,9 @@ func newSoakClient(t testing.TB, n int, socket string) *soakClient {
 
 // run creates jobs and commands them until ctx ends.
 func (c *soakClient) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if len(c.jobs) < c.want {
+	for began := time.Now(); ctx.Err() == nil; {
+		due := int(float64(c.want) * min(1, float64(time.Since(began))/float64(c.within)))
+		if len(c.jobs) < due {
 			c.create()
 		} else {
 			time.Sleep(c.pause)

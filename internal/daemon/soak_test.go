@@ -81,7 +81,7 @@ func newSoak(t *testing.T) *soak {
 	s.p.start()
 	for n := range soakClients {
 		c := newSoakClient(t, n, filepath.Join(s.p.state, "ebb.sock"))
-		c.server, c.want, c.pause = s.server.Base, soakJobs/soakClients, soakFor.Round(time.Second)/10_000
+		c.server, c.want, c.within, c.pause = s.server.Base, soakJobs/soakClients, *soakFor*3/4, *soakFor/10_000
 		s.clients = append(s.clients, c)
 	}
 	return s
