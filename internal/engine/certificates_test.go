@@ -265,3 +265,45 @@ func TestWhoMayValidateCertificates(t *testing.T) {
 	}
 	b.failed(id, job.SecureFailure)
 }
+
+// TestOneQuestionPerCertificate: one at a time, and none about what was let pass, whatever a transport has forgotten.
+func TestOneQuestionPerCertificate(t *testing.T) {
+	t.Parallel()
+	ctx, end := context.WithCancelCause(t.Context())
+	asked, answer := make(chan struct{}, 10), make(chan struct{})
+	v := &validator{
+		ctx: ctx, end: end, turn: make(chan struct{}, 1), approved: map[approval]bool{},
+		check: func(ctx context.Context, _ string, _ [][]byte) error {
+			asked <- struct{}{}
+			select {
+			case <-answer:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		},
+	}
+	var vs validators
+	vs.set("a job", v)
+	judge := func(ctx context.Context) error { return vs.judge(ctx, "a job", "h:443", [][]byte{{1}}) }
+	first := make(chan error, 1)
+	go func() { first <- judge(t.Context()) }()
+	<-asked
+	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := judge(impatient); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while another is being asked: %v", err)
+	}
+	close(answer)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	end(nil) // whoever has gone has not taken anything back
+	late, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := judge(late); err != nil {
+		t.Error(err)
+	}
+	if n := len(asked); n != 0 {
+		t.Errorf("asked %d times more", n)
+	}
+}
