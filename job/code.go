@@ -99,6 +99,8 @@ const (
 	CannotConnect    Code = 0x80072EFD // WinHTTP: cannot connect
 	ConnectionReset  Code = 0x80072EFE // WinHTTP: connection closed
 	SecureFailure    Code = 0x80072F8F // WinHTTP: certificate or TLS error
+	CertRevoked      Code = 0x80072F8A // WinHTTP: the certificate is revoked
+	RevocationFailed Code = 0x80072F19 // WinHTTP: whether it is revoked cannot be told
 	BadServerReply   Code = 0x80072F78 // WinHTTP: malformed reply
 	ClientCertNeeded Code = 0x80072F0C // WinHTTP: the server asks for a client certificate
 )

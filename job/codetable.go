@@ -143,6 +143,8 @@ var codeRows = []codeRow{
 	{ConnectionReset, "ERROR_WINHTTP_CONNECTION_ERROR", Transient, "The connection was reset.", "Nothing; it is tried again."},
 	{ClientCertNeeded, "ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED", NeedsAction, "The server demands a client certificate.", "Set one, with --cert and --key."},
 	{BadServerReply, "ERROR_WINHTTP_INVALID_SERVER_RESPONSE", Transient, "The answer is not HTTP.", "Check scheme and port of the URL, if this lasts."},
+	{RevocationFailed, "ERROR_WINHTTP_SECURE_CERT_REV_FAILED", Fatal, "Whether the certificate of the server is revoked cannot be told.", "Let this machine reach the authority's OCSP and CRL servers, or do without the check."},
+	{CertRevoked, "ERROR_WINHTTP_SECURE_CERT_REVOKED", Fatal, "The certificate of the server is revoked.", "Tell the server's administrator; do not trust it."},
 	{SecureFailure, "ERROR_WINHTTP_SECURE_FAILURE", NeedsAction, "The certificate of the server does not convince, or TLS failed.", "Check the clock and the URL's host; trust its authority with --cacert."},
 }
 

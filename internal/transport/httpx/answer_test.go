@@ -219,7 +219,7 @@ func TestFailures(t *testing.T) {
 		{"401", options{ebbtest.BasicAuth("a", "b")}, job.HTTPStatus(401), job.NeedsAction, "no credentials"},
 		{"403", options{ebbtest.EveryStatus(403)}, job.HTTPStatus(403), job.Fatal, "permission"},
 		{"404", options{ebbtest.EveryStatus(404)}, job.HTTPStatus(404), job.Fatal, "/file.bin answered 404 Not Found: check the URL"},
-		{"408", options{ebbtest.EveryStatus(408)}, job.HTTPStatus(408), job.Transient, "tried again"},
+		{"408", options{ebbtest.EveryStatus(408)}, job.HTTPStatus(408), job.Transient, "may pass"},
 		{"409", options{ebbtest.EveryStatus(409)}, job.HTTPStatus(409), job.Transient, ""},
 		{"410", options{ebbtest.EveryStatus(410)}, job.HTTPStatus(410), job.Fatal, "check the URL"},
 		{"416 to no range", options{ebbtest.EveryStatus(416)}, job.HTTPStatus(416), job.Fatal, ""},

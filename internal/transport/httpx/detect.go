@@ -18,7 +18,7 @@ func (d *detector) routes(ctx context.Context, u *url.URL) ([]*url.URL, error) {
 	case set.script != "":
 		return d.run(ctx, set.script, u)
 	case set.list != "":
-		return newRoutes(set.list, set.bypass, nil)(ctx, u)
+		return listed(set.list, set.bypass)(ctx, u)
 	}
 	if ways, err := d.discover(ctx, u); ways != nil || err != nil {
 		return ways, err

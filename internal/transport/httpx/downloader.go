@@ -21,10 +21,6 @@ type Config struct {
 	UserAgent string
 	// PassportNexus is the URL of the server that tells where Passport's login server is; "" is Microsoft's.
 	PassportNexus string
-	// Proxy and ProxyBypass are for jobs that say nothing about proxies, with the grammar of job.Network. The default "" is
-	// the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. A list that cannot be read is the error, with code
-	// InvalidProxyInfo, of everything that needs it.
-	Proxy, ProxyBypass string
 }
 
 // Downloader is a transport.Downloader for http and https. It is safe for concurrent use. Connections are
@@ -46,7 +42,7 @@ var _ transport.Downloader = (*Downloader)(nil)
 // New returns a Downloader. It reads the proxies of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) now.
 func New(cfg Config) *Downloader {
 	d := &Downloader{userAgent: cfg.UserAgent, nexus: cfg.PassportNexus, revocation: revocation.New()}
-	d.preconfigured = newRoutes(cfg.Proxy, cfg.ProxyBypass, d.detector.routes)
+	d.preconfigured = environment()
 	return d
 }
 

@@ -25,26 +25,22 @@ type routes func(context.Context, *url.URL) ([]*url.URL, error)
 
 var directly = []*url.URL{nil}
 
-// routes are those of a job's settings; what a job leaves open is the configuration's, and then the environment's.
+// routes are those of a job's settings. Their errors have code InvalidProxyInfo.
 func (d *Downloader) routes(n job.Network) routes {
-	if n.Proxy == job.ProxyPreconfigured {
-		return d.preconfigured
-	}
-	return newRoutes(n.Proxy, n.ProxyBypass, d.detector.routes)
-}
-
-// newRoutes are those of a setting (see job.Network) whose "" is the environment and whose "auto" is auto. Its errors have
-// code InvalidProxyInfo.
-func newRoutes(setting, bypass string, auto routes) routes {
-	switch setting {
+	switch n.Proxy {
 	case job.ProxyPreconfigured:
-		return environment()
+		return d.preconfigured
 	case job.ProxyNone:
 		return func(context.Context, *url.URL) ([]*url.URL, error) { return directly, nil }
 	case job.ProxyAuto:
-		return auto
+		return d.detector.routes
 	}
-	proxies, err := parseProxies(setting)
+	return listed(n.Proxy, n.ProxyBypass)
+}
+
+// listed are those of a list, but for the hosts to bypass.
+func listed(list, bypass string) routes {
+	proxies, err := parseProxies(list)
 	return func(_ context.Context, u *url.URL) ([]*url.URL, error) {
 		if err != nil {
 			return nil, err

@@ -40,7 +40,6 @@ func TestRoutes(t *testing.T) {
 	t.Parallel()
 	const two = "http://a:1 http://b:2"
 	tests := []struct{ setting, bypass, url, want string }{
-		{"none", "", "http://x.example/", "direct"},
 		{"http://a:1", "", "http://x.example/", "http://a:1"},
 		{"a:1", "", "https://x.example/", "http://a:1"},
 		{"socks5://a:1", "", "https://x.example/", "socks5://a:1"},
@@ -59,7 +58,7 @@ func TestRoutes(t *testing.T) {
 		{"a:1", "y.example, *.x.example", "http://www.x.example:81/", "direct"},
 	}
 	for _, tt := range tests {
-		if got := ways(t, newRoutes(tt.setting, tt.bypass, nil), tt.url); got != tt.want {
+		if got := ways(t, listed(tt.setting, tt.bypass), tt.url); got != tt.want {
 			t.Errorf("proxy %q, bypass %q, %s: %s, want %s", tt.setting, tt.bypass, tt.url, got, tt.want)
 		}
 	}
@@ -105,29 +104,23 @@ func TestBypasses(t *testing.T) {
 	}
 }
 
-// TestWhoseProxy: the job's setting, then the configuration's, then the environment's. Not parallel: it changes the
-// environment.
+// TestWhoseProxy: the job's setting, then the environment's. Not parallel: it changes the environment.
 func TestWhoseProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://env:1")
 	t.Setenv("NO_PROXY", "env.example")
-	for _, tt := range []struct{ config, configBypass, setting, url, want string }{
-		{"", "", "", "http://x.example/", "http://env:1"},
-		{"", "", "", "http://env.example/", "direct"},
-		{"", "", "auto", "http://x.example/", "http://env:1"},
-		{"", "", "none", "http://x.example/", "direct"},
-		{"http://conf:2", "conf.example", "", "http://x.example/", "http://conf:2"},
-		{"http://conf:2", "conf.example", "", "http://conf.example/", "direct"},
-		{"http://conf:2", "conf.example", "", "http://env.example/", "http://conf:2"},
-		{"http://conf:2", "conf.example", "http://job:3", "http://conf.example/", "http://job:3"},
-		{"http://conf:2", "conf.example", "none", "http://x.example/", "direct"},
-		{"none", "", "", "http://x.example/", "direct"},
-		{"auto", "", "", "http://x.example/", "http://env:1"},
-		{"gopher://conf:2", "", "", "http://x.example/", "BG_E_INVALID_PROXY_INFO"},
-		{"gopher://conf:2", "", "none", "http://x.example/", "direct"},
+	for _, tt := range []struct{ setting, bypass, url, want string }{
+		{"", "", "http://x.example/", "http://env:1"},
+		{"", "", "http://env.example/", "direct"},
+		{"auto", "", "http://x.example/", "http://env:1"},
+		{"none", "", "http://x.example/", "direct"},
+		{"http://job:3", "job.example", "http://x.example/", "http://job:3"},
+		{"http://job:3", "job.example", "http://job.example/", "direct"},
+		{"http://job:3", "job.example", "http://env.example/", "http://job:3"},
+		{"gopher://job:3", "", "http://x.example/", "BG_E_INVALID_PROXY_INFO"},
 	} {
-		d := New(Config{Proxy: tt.config, ProxyBypass: tt.configBypass})
-		if got := ways(t, d.routes(job.Network{Proxy: tt.setting}), tt.url); got != tt.want {
-			t.Errorf("configuration %q %q, job %q, %s: %s, want %s", tt.config, tt.configBypass, tt.setting, tt.url, got, tt.want)
+		d := New(Config{})
+		if got := ways(t, d.routes(job.Network{Proxy: tt.setting, ProxyBypass: tt.bypass}), tt.url); got != tt.want {
+			t.Errorf("job %q %q, %s: %s, want %s", tt.setting, tt.bypass, tt.url, got, tt.want)
 		}
 	}
 	t.Setenv("HTTP_PROXY", "http://alice:s3cret@[::1")

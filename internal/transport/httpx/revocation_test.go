@@ -124,13 +124,13 @@ func TestCheckRevocation(t *testing.T) {
 		code job.Code // OK for a file
 	}{
 		{"good by OCSP", r.cert(2, "ocsp"), job.OK},
-		{"revoked by OCSP", r.cert(13, "ocsp"), certificateRevoked},
+		{"revoked by OCSP", r.cert(13, "ocsp"), job.CertRevoked},
 		{"good by list", r.cert(2, "crl"), job.OK},
-		{"revoked by list", r.cert(13, "crl"), certificateRevoked},
+		{"revoked by list", r.cert(13, "crl"), job.CertRevoked},
 		{"stapled good", stapled(silent.cert(2, "ocsp")), job.OK},
-		{"stapled revoked", stapled(silent.cert(13, "ocsp")), certificateRevoked},
-		{"nobody answers", silent.cert(2, "ocsp", "crl"), revocationFailed},
-		{"nobody to ask", r.cert(2), revocationFailed},
+		{"stapled revoked", stapled(silent.cert(13, "ocsp")), job.CertRevoked},
+		{"nobody answers", silent.cert(2, "ocsp", "crl"), job.RevocationFailed},
+		{"nobody to ask", r.cert(2), job.RevocationFailed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestRevocationOfAnUnknownAuthority(t *testing.T) {
 	root := newIssuer(t, "root", nil)
 	r := newRevoker(t, root)
 	src := transport.Source{URL: serveTLS(t, r.cert(2, "ocsp")), Network: job.Network{SecurityFlags: job.CheckRevocation | job.IgnoreUnknownCA}}
-	if e := asJobError(t, fetchWith(t, newDownloader(t), src)); e.Code != revocationFailed {
+	if e := asJobError(t, fetchWith(t, newDownloader(t), src)); e.Code != job.RevocationFailed {
 		t.Errorf("%+v", e)
 	}
 }

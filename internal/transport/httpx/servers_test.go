@@ -64,7 +64,7 @@ func TestRealCertificates(t *testing.T) {
 		{"something else forgiven", job.Network{SecurityFlags: job.IgnoreHostName | job.IgnoreDate | job.IgnoreUsage}, job.SecureFailure},
 		{"pinned", job.Network{CACert: ca, Pins: []string{other, pinOf(root)}}, job.OK},
 		{"another pinned", job.Network{CACert: ca, Pins: []string{other}}, job.SecureFailure},
-		{"revocation", job.Network{CACert: ca, SecurityFlags: job.CheckRevocation}, revocationFailed},
+		{"revocation", job.Network{CACert: ca, SecurityFlags: job.CheckRevocation}, job.RevocationFailed},
 	} {
 		for _, url := range []string{nginx.HTTPS("/pub/file.bin"), nginx.HTTP2("/pub/file.bin")} {
 			err := fetchWith(t, newDownloader(t), transport.Source{URL: url, Network: tt.network})
@@ -181,7 +181,7 @@ func TestRealRevocation(t *testing.T) {
 		serial int64
 		place  string
 		code   job.Code
-	}{{good, "/ocsp", job.OK}, {bad, "/ocsp", certificateRevoked}, {4, "/ocsp", revocationFailed}, {good, "/crl", job.OK}, {bad, "/crl", certificateRevoked}} {
+	}{{good, "/ocsp", job.OK}, {bad, "/ocsp", job.CertRevoked}, {4, "/ocsp", job.RevocationFailed}, {good, "/crl", job.OK}, {bad, "/crl", job.CertRevoked}} {
 		url := serveTLS(t, ca.server(func(c *x509.Certificate) {
 			c.SerialNumber = big.NewInt(tt.serial)
 			if tt.place == "/ocsp" {

@@ -10,26 +10,6 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// statusClass is the table of BITS for HTTP statuses, with what is better known today: 429 passes by itself (RFC
-// 6585), 308 is a redirect as 307 is, and a success without content will not get any.
-func statusClass(status int) job.Class {
-	switch status {
-	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
-		return job.NeedsAction
-	case http.StatusNoContent, http.StatusResetContent:
-		return job.Fatal
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return job.Transient
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return job.Fatal
-	}
-	switch {
-	case status >= 300 && status <= 305, status == 307, status == 308, status >= 400 && status < 500:
-		return job.Fatal
-	}
-	return job.Transient
-}
-
 // statusHint says what the owner can do.
 func statusHint(status int) string {
 	switch status {
@@ -42,9 +22,9 @@ func statusHint(status int) string {
 	case http.StatusNotFound, http.StatusGone:
 		return "check the URL"
 	}
-	switch statusClass(status) {
+	switch job.HTTPStatus(status).Class() {
 	case job.Transient:
-		return "it will be tried again"
+		return "it may pass"
 	case job.Fatal, job.NeedsAction:
 	}
 	return "trying again will not help"
@@ -69,7 +49,7 @@ func refusalError(resp *http.Response) *job.Error {
 
 func newStatusError(status int, h http.Header, who string) *job.Error {
 	e := &job.Error{
-		Context: job.ContextRemoteFile, Code: job.HTTPStatus(status), Class: statusClass(status),
+		Context: job.ContextRemoteFile, Code: job.HTTPStatus(status), Class: job.HTTPStatus(status).Class(),
 		Text: fmt.Sprintf("%s answered %d %s: %s", who, status, http.StatusText(status), statusHint(status)),
 	}
 	if e.Class == job.Transient {

@@ -18,12 +18,6 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// Codes of WinHTTP that BITS reports for certificates.
-const (
-	certificateRevoked job.Code = 0x80072F8A // ERROR_WINHTTP_SECURE_CERT_REVOKED
-	revocationFailed   job.Code = 0x80072F19 // ERROR_WINHTTP_SECURE_CERT_REV_FAILED
-)
-
 // maxApproved bounds the certificates that one client remembers the approval of.
 const maxApproved = 256
 
@@ -86,9 +80,9 @@ func (v *verifier) checkRevocation(ctx context.Context, addr string, found trail
 		}
 		err = fmt.Errorf("the certificate of %s: %w: its issuer is not known", last.Subject, revocation.ErrUnknown)
 	}
-	e := &job.Error{Context: job.ContextRemoteFile, Code: revocationFailed, Class: job.Fatal, Text: addr + ": " + oneLine(err), Err: err}
+	e := &job.Error{Context: job.ContextRemoteFile, Code: job.RevocationFailed, Class: job.Fatal, Text: addr + ": " + oneLine(err), Err: err}
 	if errors.Is(err, revocation.ErrRevoked) {
-		e.Code = certificateRevoked
+		e.Code = job.CertRevoked
 	}
 	return e
 }
