@@ -253,7 +253,7 @@ func TestWhoMayValidateCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, on.Done(), "it does not end")
-	if context.Cause(on) == ErrReplaced {
+	if errors.Is(context.Cause(on), ErrReplaced) {
 		t.Error("nobody has replaced it")
 	}
 	if _, err := b.AddFiles(t.Context(), id, Actor{ID: "uid:2"}, []job.FileSpec{{URL: srv.Base + "/more", Local: b.dir + "/more"}}); err != nil {

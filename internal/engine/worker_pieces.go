@@ -60,7 +60,7 @@ func (r *run) fetchSome(ctx context.Context, gaps []job.Piece) error {
 	if err != nil {
 		return err
 	}
-	defer parts.Close()
+	defer func() { _ = parts.Close() }() // what it has to tell, Next has told
 	r.answer = cmp.Or(meta.Answer, r.answer)
 	if err := r.accept(ctx, meta); err != nil {
 		return err

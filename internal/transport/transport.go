@@ -51,7 +51,7 @@ type Source struct {
 	// security flags have let it pass, before a request is sent. host is HOST:PORT, chain the certificates in DER from the
 	// server's own to the authority's. A yes is remembered for the host and the certificate, a no is not: it is an error of class
 	// Transient in context ContextCertificate, with the Code of a *job.Error. Connections serve only sources with the same CheckedBy.
-	// It is called by several goroutines at once, and ctx ends with the request.
+	// It is called by several goroutines at once. ctx may outlive the request, since a handshake goes on without it.
 	CheckCertificate func(ctx context.Context, host string, chain [][]byte) error
 	// CheckedBy names CheckCertificate: one that replaces another has a new name, so that nothing is remembered. "" is
 	// the part of Try before its "/", which is the job.

@@ -22,8 +22,12 @@ func TestMethods(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"POST", 200, "made for you"}, {"POST", 201, "made for you"}, {"PUT", 202, "later"}, {"REPORT", 207, "<multistatus/>"},
-		{"DELETE", 204, ""}, {"HEAD", 200, ""},
+		{"POST", 200, "made for you"},
+		{"POST", 201, "made for you"},
+		{"PUT", 202, "later"},
+		{"REPORT", 207, "<multistatus/>"},
+		{"DELETE", 204, ""},
+		{"HEAD", 200, ""},
 	} {
 		srv := ebbtest.NewServer(t, ebbtest.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if tt.status == 200 && tt.body == "" {

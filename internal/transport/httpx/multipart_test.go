@@ -45,9 +45,12 @@ func TestMultipart(t *testing.T) {
 		want             []string
 		err              string // part of the error's text
 	}{
-		{"as in RFC 9110", "multipart/byteranges; boundary=THIS_STRING_SEPARATES", crlf("--THIS_STRING_SEPARATES\nContent-Type: application/pdf\n" +
-			"Content-Range: bytes 5-7/80\n\nabc\n--THIS_STRING_SEPARATES\nContent-Type: application/pdf\nContent-Range: bytes 70-71/80\n\nde\n--THIS_STRING_SEPARATES--\n"),
-			[]string{"5-7/80 abc", "70-71/80 de"}, ""},
+		{
+			"as in RFC 9110", "multipart/byteranges; boundary=THIS_STRING_SEPARATES", crlf("--THIS_STRING_SEPARATES\nContent-Type: application/pdf\n" +
+				"Content-Range: bytes 5-7/80\n\nabc\n--THIS_STRING_SEPARATES\nContent-Type: application/pdf\nContent-Range: bytes 70-71/80\n\nde\n--THIS_STRING_SEPARATES--\n"),
+			[]string{"5-7/80 abc", "70-71/80 de"},
+			"",
+		},
 		{"line ends before the first boundary", kind, "\r\n\r\n--B\r\nContent-Range: bytes 0-0/9\r\n\r\nx\r\n--B--\r\n", []string{"0-0/9 x"}, ""},
 		{"preamble and epilogue", kind, "look:\r\n --B\r\n--Bother\r\n--B\r\nContent-Range: bytes 0-0/9\r\n\r\nx\r\n--B--\r\n--B\r\nmore", []string{"0-0/9 x"}, ""},
 		{"LF alone", kind, "\n--B\ncontent-range:bytes 0-2/*\n\nx\ny\n--B--\n", []string{"0-2/-1 x\ny"}, ""},

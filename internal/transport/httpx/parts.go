@@ -41,7 +41,7 @@ type parts struct {
 // askParts sends one GET for ranges, or for the whole source if there are none, and judges its answer.
 func (f *fetch) askParts(asked []job.Range) (*parts, error) {
 	f.ranges = rangeField(asked)
-	resp, err := f.get(whole)
+	resp, err := f.get(whole) //nolint:bodyclose // parts.Close and discard do
 	if err != nil {
 		return nil, err
 	}

@@ -126,14 +126,7 @@ func (v *verifier) consult(ctx context.Context, check func(context.Context, stri
 		raw[i] = c.Raw
 	}
 	if err := check(ctx, addr, raw); err != nil {
-		e := &job.Error{
-			Context: job.ContextCertificate, Code: job.SecureFailure, Class: job.Transient,
-			Text: addr + ": the job's own check rejected the server's certificate: " + oneLine(err), Err: err,
-		}
-		if own := (*job.Error)(nil); errors.As(err, &own) {
-			e.Code = own.Code
-		}
-		return e
+		return rejected(addr, err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -142,4 +135,20 @@ func (v *verifier) consult(ctx context.Context, check func(context.Context, stri
 	}
 	v.approved[a] = true
 	return nil
+}
+
+// rejected is the error for what the job's own check said about a certificate, or for its absence.
+func rejected(addr string, err error) *job.Error {
+	e := &job.Error{
+		Context: job.ContextCertificate, Code: job.SecureFailure, Class: job.Transient, Err: err,
+		Text: addr + ": the job's own check rejected the server's certificate: " + oneLine(err),
+	}
+	own := (*job.Error)(nil)
+	if !errors.As(err, &own) {
+		return e
+	}
+	if e.Code = own.Code; e.Code == job.CertificateHookNeeded {
+		e.Text = addr + ": " + oneLine(err)
+	}
+	return e
 }
