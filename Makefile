@@ -30,8 +30,8 @@ lint: $(LINT) ## run golangci-lint (formatting included) on the code and its tes
 fmt: $(LINT) ## format the code as lint wants it
 	$(LINT) fmt ./...
 
-vet: ## go vet, integration tests included
-	$(GO) vet -tags integration ./...
+vet: ## go vet, with the tests and the files of every build tag
+	$(GO) vet -tags integration,pac ./...
 
 unit: ## go test -race ./...: unit, property, script and crash tests
 	$(GO) test -race -timeout 15m ./...
@@ -41,7 +41,7 @@ unit: ## go test -race ./...: unit, property, script and crash tests
 # race detector its turn: here it would only slow down the ciphers.
 servers: ## tests against real servers, the table of authentication included
 	@mkdir -p bin && rm -f $(SERVERS_TABLE)
-	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -short -timeout 15m -tags integration -count 1 \
+	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -short -timeout 15m -tags integration,pac -count 1 \
 		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)
 	@cat $(SERVERS_TABLE)
 
