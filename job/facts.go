@@ -307,6 +307,18 @@ func (Boot) apply(t *transition) error {
 	case Cancelling:
 		t.emit(Discard{})
 	case NoIntent:
+		t.waitInTime()
 	}
 	return nil
+}
+
+// waitInTime bounds the wait of a job that was just loaded by what was meant: the clock may have been put back meanwhile, and then
+// the job, and the host that it leaves alone, would wait for as long as that.
+func (t *transition) waitInTime() {
+	if t.State != TransientError || t.RetryAt.IsZero() {
+		return
+	}
+	if longest := t.now.Add(max(time.Duration(t.RetryDelay), t.Error.RetryAfter)); t.RetryAt.After(longest) {
+		t.RetryAt = longest
+	}
 }

@@ -386,3 +386,20 @@ func TestLateBytesKeepTheReasonOfACancel(t *testing.T) {
 		t.Errorf("the job is %v because of %v, want cancelled because of its deadline", j.State, j.Error)
 	}
 }
+
+// TestClockPutBack: a job that is loaded waits no longer than was meant, whatever the clock did meanwhile.
+func TestClockPutBack(t *testing.T) {
+	t.Parallel()
+	j := in(t, TransientError, NoIntent)
+	for _, back := range []time.Duration{0, time.Second, time.Hour, 100 * 24 * time.Hour} {
+		now := t0.Add(-back)
+		booted := step(t, j, now, Boot{})
+		if booted.RetryAt.After(j.RetryAt) || booted.RetryAt.Sub(now) > time.Duration(j.RetryDelay) {
+			t.Errorf("put back by %v, it waits until %v, first %v", back, booted.RetryAt, j.RetryAt)
+		}
+	}
+	asked := step(t, queued(t, DefaultSettings()), t0, Fault{&Error{Code: HTTPStatus(429), Class: Transient, RetryAfter: time.Hour, Text: "busy"}})
+	if booted := step(t, asked, t0.Add(-24*time.Hour), Boot{}); booted.RetryAt.Sub(t0.Add(-24*time.Hour)) != time.Hour {
+		t.Errorf("asked to wait an hour, it waits until %v", booted.RetryAt)
+	}
+}

@@ -90,10 +90,10 @@ func (s *session) abandon() {
 func (s *session) load(ctx context.Context) error {
 	last, err := s.cfg.Store.Load(ctx, func(j job.Job) error {
 		en := s.enter(j)
-		if closed := hostClosedBy(j); !closed.until.IsZero() {
+		_ = s.next(en, job.Boot{})
+		if closed := hostClosedBy(en.job); !closed.until.IsZero() {
 			s.plan.closeHost(closed)
 		}
-		_ = s.next(en, job.Boot{})
 		return nil
 	})
 	s.lastSeq = max(last, s.lastSeq)
