@@ -78,7 +78,8 @@ golden: ## rewrite the golden files from the code; review the diff
 
 install-test-deps: ## install the test servers and peers with apt-get (root), and a parser of PowerShell with npm
 	@.ci/install-test-deps
-	@[ -d bin/powershell ] || npm install --silent --no-save --ignore-scripts --prefix bin/powershell \
+	@[ -d bin/powershell ] || NODE_EXTRA_CA_CERTS=$${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt} \
+		npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix bin/powershell \
 		web-tree-sitter@0.27.1 tree-sitter-powershell@0.26.4
 
 clean: ## remove what the other targets built
