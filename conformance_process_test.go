@@ -104,24 +104,24 @@ func TestConformanceLimits(t *testing.T) {
 	d := newSystemDaemon(t, "[jobs]\nmax_files_per_job = 200\n")
 	const ordinary = "S_OK BG_E_TOO_MANY_FILES_IN_JOB"
 	if os.Geteuid() != 0 {
-		if got := d.manyFiles(nil); got != ordinary {
+		if got := d.another("many files", nil); got != ordinary {
 			t.Errorf("an ordinary user: %s", got)
 		}
 		return
 	}
-	if got := d.manyFiles(&syscall.Credential{Uid: 65534, Gid: 65534}); got != ordinary {
+	if got := d.another("many files", &syscall.Credential{Uid: 65534, Gid: 65534}); got != ordinary {
 		t.Errorf("an ordinary user: %s", got)
 	}
-	if got := d.manyFiles(nil); got != "S_OK S_OK" {
+	if got := d.another("many files", nil); got != "S_OK S_OK" {
 		t.Errorf("root: %s", got)
 	}
 }
 
-// manyFiles has another process, of another user perhaps, ask for many files.
-func (d *systemDaemon) manyFiles(as *syscall.Credential) string {
+// another has another process, of another user perhaps, play a role, and returns what it says.
+func (d *systemDaemon) another(role string, as *syscall.Credential) string {
 	d.t.Helper()
 	cmd := exec.CommandContext(d.t.Context(), d.binary)
-	cmd.Env = append(os.Environ(), "EBB_TEST_ROLE=many files")
+	cmd.Env = append(os.Environ(), "EBB_TEST_ROLE="+role)
 	cmd.Dir, cmd.Stderr = "/", d.t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	out, err := cmd.Output()
@@ -181,5 +181,24 @@ func TestConformanceDurableNames(t *testing.T) {
 	}
 	if err := j.Wait(t.Context()); err != nil || j.State != job.Transferred || j.Totals.FilesDone != 1 {
 		t.Errorf("%v, %+v, %v", j.State, j.Totals, err)
+	}
+}
+
+// TestChecklist23NobodyNeedsToBeLoggedOn: the job of a user who has nothing running here any more goes on.
+func TestChecklist23NobodyNeedsToBeLoggedOn(t *testing.T) {
+	srv := ebbtest.NewServer(t, ebbtest.Size(1<<20), ebbtest.Rate(8<<20))
+	t.Setenv("EBB_TEST_URL", srv.URL)
+	d := newSystemDaemon(t, "")
+	var as *syscall.Credential
+	if os.Geteuid() == 0 {
+		as = &syscall.Credential{Uid: 65534, Gid: 65534}
+	}
+	id := d.another("hand over", as)
+	j, err := d.Job(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Wait(t.Context()); err != nil || j.State != job.Acknowledged {
+		t.Errorf("it is %v: %v", j.State, err)
 	}
 }

@@ -44,6 +44,13 @@ func play(role string) int {
 		}
 	case "many files":
 		fmt.Println(manyFiles())
+	case "hand over":
+		id, err := handOver()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		fmt.Println(id)
 	case "broken":
 		fmt.Fprintln(os.Stderr, "first it says this")
 		fmt.Fprintln(os.Stderr, "the state folder is made of cheese")
@@ -52,6 +59,21 @@ func play(role string) int {
 		return 1
 	}
 	return 0
+}
+
+// handOver leaves a job with the service that EBB_SOCKET names, and tells its ID.
+func handOver() (job.ID, error) {
+	ctx := context.Background()
+	c, err := ebb.Dial(ctx, ebb.Options{})
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	j, err := c.Create(ctx, ebb.Download(os.Getenv("EBB_TEST_URL"), filepath.Join(filepath.Dir(os.Getenv("EBB_CONFIG")), "left behind")))
+	if err != nil {
+		return "", err
+	}
+	return j.ID, nil
 }
 
 // manyFiles asks the service that EBB_SOCKET names for a job of 200 files and for one of 201, and tells the codes.

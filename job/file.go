@@ -82,6 +82,19 @@ func (j Job) Fetchable(f File) bool {
 	return !j.OnDemand || !f.satisfied()
 }
 
+// Idle reports whether no file has anything to fetch; on demand, whether all that was asked for is here.
+func (j Job) Idle() bool {
+	if !j.OnDemand {
+		return j.Totals.FilesDone+j.Totals.Skipped == j.Totals.Files
+	}
+	for f := range j.Files.All() {
+		if j.Fetchable(f) {
+			return false
+		}
+	}
+	return true
+}
+
 // satisfied reports whether what was requested is here, as far as the file has it, but not the whole file: that
 // is still to be verified.
 func (f File) satisfied() bool {

@@ -67,19 +67,6 @@ func (t *transition) allDone() bool {
 	return t.Totals.FilesDone > 0 && t.Totals.FilesDone+t.Totals.Skipped == t.Totals.Files
 }
 
-// idle reports whether no file has anything to fetch.
-func (t *transition) idle() bool {
-	if !t.OnDemand {
-		return t.Totals.FilesDone+t.Totals.Skipped == t.Totals.Files
-	}
-	for f := range t.Files.All() {
-		if t.Fetchable(f) {
-			return false
-		}
-	}
-	return true
-}
-
 func (Resume) apply(t *transition) error {
 	if err := t.open("resume"); err != nil {
 		return err
@@ -124,7 +111,7 @@ func (t *transition) queue() {
 // what was left has been skipped or removed.
 func (t *transition) rest() {
 	switch {
-	case !t.active() || !t.idle():
+	case !t.active() || !t.Idle():
 	case t.allDone():
 		t.transferred()
 	default:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (a *app) doctor() *cobra.Command {
 }
 
 func (a *app) examine(ctx context.Context) []finding {
-	out := []finding{a.examineState(), a.examineService(ctx)}
+	out := append([]finding{a.examineState()}, a.examineService(ctx)...)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
 		if os.Getenv(name) != "" {
 			out = append(out, finding{"proxy", true, name + " is set; the daemon uses the environment it was started with"})
@@ -78,24 +79,46 @@ func (a *app) examineState() finding {
 	return f
 }
 
-func (a *app) examineService(ctx context.Context) finding {
+func (a *app) examineService(ctx context.Context) []finding {
 	f := finding{What: "service", OK: true}
 	client, err := ebb.Dial(ctx, ebb.Options{System: a.system})
 	if errors.Is(err, ebb.ErrUnavailable) {
 		f.Text = "does not run; the first command that needs it starts it"
-		return f
+		return []finding{f}
 	}
 	if err != nil {
-		return finding{What: "service", Text: err.Error()}
+		return []finding{{What: "service", Text: err.Error()}}
 	}
 	defer client.Close()
 	st, err := client.Status(ctx)
 	switch {
 	case err != nil:
-		return finding{What: "service", Text: err.Error()}
+		return []finding{{What: "service", Text: err.Error()}}
 	case st.Version != a.Version:
-		return finding{What: "service", Text: fmt.Sprintf("is version %s, this command is %s; run: ebb daemon stop", st.Version, a.Version)}
+		f.OK, f.Text = false, fmt.Sprintf("is version %s, this command is %s; run: ebb daemon stop", st.Version, a.Version)
+	default:
+		f.Text = "answers, version " + st.Version
 	}
-	f.Text = "answers, version " + st.Version
-	return f
+	return append([]finding{f}, examineSurroundings(st)...)
+}
+
+// examineSurroundings is what the service goes by: its configuration, and what the machine says.
+func examineSurroundings(st ebb.Status) []finding {
+	var out []finding
+	if d := st.Daemon; d != nil {
+		f := finding{What: "configuration", OK: d.ConfigProblem == "", Text: cmp.Or(d.ConfigProblem, d.ConfigFile)}
+		if !f.OK {
+			f.Text += "; the configuration before it stays until that is put right"
+		}
+		out = append(out, f)
+	}
+	e := st.Environment
+	text := "there is a network"
+	if e.Offline != "" {
+		text = "there is no network: " + e.Offline
+	}
+	if text += ", its cost is " + e.Cost; e.Battery != "" {
+		text += ", on battery (" + e.Battery + ")"
+	}
+	return append(out, finding{What: "environment", OK: e.Offline == "", Text: text})
 }

@@ -236,7 +236,11 @@ func filesText(t job.Totals) string {
 func summaryRows(f job.FileSnapshot) []row {
 	name := fmt.Sprintf("file %d", f.ID)
 	rows := []row{{name, f.Local}, {"", "← " + f.URL}, {"", fileText(f)}}
-	for _, r := range []row{{"ranges", spansText(f.Ranges)}, {"temporary", f.Temporary}} {
+	ranges := spansText(f.Ranges)
+	if f.Sparse {
+		ranges += ", each in its place"
+	}
+	for _, r := range []row{{"ranges", ranges}, {"temporary", f.Temporary}} {
 		if r.value != "" {
 			rows = append(rows, row{"", r.name + ": " + r.value})
 		}

@@ -123,6 +123,8 @@ func (s *session) waitsFor(en *entry, state job.State) string {
 		return "its bytes are being deleted"
 	case j.State == job.Suspended && j.Totals.Files == 0:
 		return "it has no files yet; add some and resume it"
+	case j.State == job.Suspended && j.OnDemand && j.Idle():
+		return "all that was asked for is here; ask for more (ebb file request) and resume it"
 	case j.State == job.Suspended:
 		return "it is suspended; resume it"
 	case j.State == job.Transferred && j.Error != nil:

@@ -234,9 +234,12 @@ func TestOnDemand(t *testing.T) {
 				b.do(id, job.Resume{})
 			}
 			request(job.Range{Start: 1000, End: 2000}, job.Range{Start: 500_000, End: 800_000})
-			b.hurry(id, job.Suspended)
+			rests := b.hurry(id, job.Suspended)
 			if got := b.filled(id); got != "1000-1999,500000-799999" {
 				t.Errorf("filled %s", got)
+			}
+			if !strings.Contains(rests.Waits, "ask for more") {
+				t.Errorf("it waits because %q", rests.Waits)
 			}
 			if f := b.file(id); f.Size != 3_000_000 {
 				t.Errorf("size %d", f.Size)

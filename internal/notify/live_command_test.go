@@ -37,7 +37,8 @@ func (f *fixture) recording(change func(*job.Job)) (j job.Job, saw string) {
 	}), saw
 }
 
-func TestCallbackSuppressesCommand(t *testing.T) {
+// TestChecklist21CallbackSuppressesCommand: a callback that succeeds keeps the command from being run.
+func TestChecklist21CallbackSuppressesCommand(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := always(200)
