@@ -34,14 +34,14 @@ vet: ## go vet, with the tests and the files of every build tag
 	$(GO) vet -tags integration,pac ./...
 
 unit: ## go test -race ./...: unit, property, script and crash tests
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -vet=off -timeout 15m ./...
 
 # The packages with integration tests, whole: a real server changes what their
 # other tests mean, too. Those that take long had their long run in unit, and the
 # race detector its turn: here it would only slow down the ciphers.
 servers: ## tests against real servers, the table of authentication included
 	@mkdir -p bin && rm -f $(SERVERS_TABLE)
-	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -short -timeout 15m -tags integration,pac -count 1 \
+	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -short -vet=off -timeout 15m -tags integration,pac -count 1 \
 		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)
 	@cat $(SERVERS_TABLE)
 
@@ -55,7 +55,7 @@ auth-table: ## every authentication scheme, by ebb and by curl; rewrites the tab
 cross: ## build for every platform ebb runs on, and vet where its files differ
 	@set -e; for p in $(PLATFORMS); do echo "$$p"; \
 		export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
-		$(GO) build -trimpath -o bin/$${p%/*}-$${p#*/}/ ./cmd/ebb; \
+		$(GO) build -o bin/$${p%/*}-$${p#*/}/ ./cmd/ebb; \
 		case " $(VETTED) " in *" $$p "*) $(GO) vet ./... ;; esac; \
 	done
 
