@@ -33,8 +33,10 @@ fmt: $(LINT) ## format the code as lint wants it
 vet: ## go vet, with the tests and the files of every build tag
 	$(GO) vet -tags integration,pac ./...
 
-unit: ## go test -race ./...: unit, property, script and crash tests
-	$(GO) test -race -vet=off -timeout 15m ./...
+# Scripts run hundreds of programs, which the race detector makes slow to start.
+unit: ## go test -race: unit, property and crash tests; scripts without the race detector
+	$(GO) test -race -vet=off -timeout 15m $$($(GO) list ./... | grep -v '/cmd/ebb$$')
+	$(GO) test -vet=off -timeout 15m ./cmd/ebb
 
 # The packages with integration tests, whole: a real server changes what their
 # other tests mean, too. Those that take long had their long run in unit, and the

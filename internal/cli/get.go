@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -153,8 +154,16 @@ func sameFile(f job.File, spec job.FileSpec) bool {
 	return same && f.Local == spec.Local
 }
 
-// goOn gives a job what the command says now and lets it run.
+// goOn gives a job what the command says now and lets it run. One that is just ending needs neither.
 func goOn(ctx context.Context, j *ebb.Job, spec job.Spec) error {
+	err := renew(ctx, j, spec)
+	if errors.Is(err, job.ErrState) {
+		return nil
+	}
+	return err
+}
+
+func renew(ctx context.Context, j *ebb.Job, spec job.Spec) error {
 	for _, c := range spec.Credentials {
 		if err := j.SetCredentials(ctx, c); err != nil {
 			return err
@@ -167,11 +176,8 @@ func goOn(ctx context.Context, j *ebb.Job, spec job.Spec) error {
 	if err := j.Set(ctx, patch); err != nil {
 		return err
 	}
-	if j.State != job.Transferred {
-		return j.Resume(ctx)
+	if j.State == job.Transferred || j.Intent != job.NoIntent {
+		return nil
 	}
-	if spec.AutoComplete {
-		return j.Complete(ctx)
-	}
-	return nil
+	return j.Resume(ctx)
 }
