@@ -11,7 +11,7 @@ SERVERS_TABLE := $(CURDIR)/bin/servers.txt
 AUTH_TABLE := $(CURDIR)/bin/auth-table.md
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint fmt vet unit servers auth-table cross fuzz rig bench golden install-test-deps clean
+.PHONY: help build test check lint fmt unit servers auth-table cross fuzz rig bench golden install-test-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,19 +19,16 @@ help: ## list the targets
 build: ## build bin/ebb for this machine
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/ebb
 
-test: ## everything, in stages: install what is missing, lint, vet, race, real servers, cross-builds
+test: ## everything, in stages: install what is missing, lint, race, real servers, cross-builds
 	@.ci/test
 
-check: lint vet unit ## the fast loop: no packages installed, no real servers
+check: lint unit ## the fast loop: no packages installed, no real servers
 
-lint: $(LINT) ## run golangci-lint (formatting included) on the code and its tests
+lint: $(LINT) ## run golangci-lint (vet and formatting included) on the code and its tests
 	$(LINT) run ./...
 
 fmt: $(LINT) ## format the code as lint wants it
 	$(LINT) fmt ./...
-
-vet: ## go vet, with the tests and the files of every build tag
-	$(GO) vet -tags integration,pac ./...
 
 # Scripts run hundreds of programs, which the race detector makes slow to start.
 unit: ## go test -race: unit, property and crash tests; scripts without the race detector
