@@ -1,8 +1,8 @@
 # ebb: every command of this repository. `make help` lists them.
 
 GO         ?= go
-# Besides this one. Those with tests of their own are vetted with them, the others built.
-BUILT      := freebsd/amd64
+PLATFORMS  := linux/amd64 linux/arm64 darwin/arm64 windows/amd64 freebsd/amd64
+# Vetted with their tests, besides this one; the others have no tests of their own.
 VETTED     := darwin/arm64 windows/amd64
 FUZZTIME   ?= 10s
 LINT_VERSION := v2.15.0
@@ -30,19 +30,16 @@ lint: $(LINT) ## run golangci-lint (vet and formatting included) on the code and
 fmt: $(LINT) ## format the code as lint wants it
 	$(LINT) fmt ./...
 
-# The race detector slows down what takes long anyway, and hundreds of programs in scripts: those run
-# without it, and in full length.
-unit: ## unit, property, script and crash tests, the race detector looking at most
-	$(GO) test -race -short -vet=off -timeout 15m $$($(GO) list ./... | grep -v '/cmd/ebb$$')
-	$(GO) test -vet=off -timeout 15m ./cmd/ebb ./internal/engine ./internal/store/sqlite
-	$(GO) test -vet=off -timeout 15m -run Killed ./internal/daemon
+# A program with the race detector would sleep for a second before it ends, and scripts run hundreds.
+unit: ## go test -race ./...: unit, property, script and crash tests
+	GORACE=atexit_sleep_ms=0 $(GO) test -race -timeout 15m ./...
 
 # The packages with integration tests, whole: a real server changes what their
 # other tests mean, too. Those that take long had their long run in unit, and the
 # race detector its turn: here it would only slow down the ciphers.
 servers: ## tests against real servers, the table of authentication included
 	@mkdir -p bin && rm -f $(SERVERS_TABLE)
-	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -short -vet=off -timeout 15m -tags integration,pac -count 1 \
+	EBB_SERVERS_TABLE=$(SERVERS_TABLE) $(GO) test -short -timeout 15m -tags integration,pac -count 1 \
 		$$(grep -rlE '^//go:build .*\bintegration\b' --include='*_test.go' . | xargs -n1 dirname | sort -u)
 	@cat $(SERVERS_TABLE)
 
@@ -53,10 +50,11 @@ auth-table: ## every authentication scheme, by ebb and by curl; rewrites the tab
 		'/^<!-- end of the table/ { old = 0 } !old; /^<!-- make auth-table/ { old = 1; while ((getline line < table) > 0) print line }' \
 		docs/authentication.md >bin/authentication.md && mv bin/authentication.md docs/authentication.md
 
-cross: ## compile for the other platforms that ebb runs on
-	@set -e; for p in $(BUILT) $(VETTED); do echo "$$p"; \
+cross: ## build for every platform ebb runs on, and vet where its files differ
+	@set -e; for p in $(PLATFORMS); do echo "$$p"; \
 		export CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/}; \
-		case " $(VETTED) " in *" $$p "*) $(GO) vet ./... ;; *) $(GO) build -o bin/$${p%/*}-$${p#*/}/ ./cmd/ebb ;; esac; \
+		$(GO) build -o bin/$${p%/*}-$${p#*/}/ ./cmd/ebb; \
+		case " $(VETTED) " in *" $$p "*) $(GO) vet ./... ;; esac; \
 	done
 
 fuzz: ## run every fuzz target for a short while (FUZZTIME=10s each)

@@ -25,7 +25,7 @@ func ExampleJob_Notify() {
 	if err := j.Notify(ctx, publisher{}); err != nil { // nil: the job is final
 		fmt.Println(err)
 	}
-	// This prints, and each line perhaps twice, as events are told at least once:
+	// Output:
 	// greeting is here
 	// all is here
 }

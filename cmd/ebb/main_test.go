@@ -50,6 +50,7 @@ func setup(t *testing.T, env *testscript.Env) error {
 	home := env.WorkDir + "/home"
 	env.Setenv("HOME", home)
 	env.Setenv("EBB_STATE_DIR", env.WorkDir+"/state")
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	for _, name := range []string{"EBB_SOCKET", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "NETRC", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"} {
 		env.Setenv(name, "")
 	}

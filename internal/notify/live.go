@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"sync"
@@ -109,23 +110,16 @@ func (n *Notifier) another(ctx context.Context, id job.ID) bool {
 // It returns nil when another callback has taken its place; otherwise why it is over, [store.ErrNotFound] when there is no
 // such job. It may be called while Run runs, or before.
 func (n *Notifier) Register(ctx context.Context, id job.ID, after uint64, tell Tell) error {
-	head, err := n.head(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot read the outbox: %w", err)
-	}
-	if after > head { // it knows another outbox than this one
-		after = 0
-	}
-	past, err := n.past(ctx, id, after, head)
+	in, err := n.begin(ctx, id, after)
 	if err != nil {
 		return err
 	}
 	ctx, leave := context.WithCancelCause(ctx)
-	cb := &callback{job: id, after: after, tell: tell, here: ctx, leave: leave}
-	defer n.live.remove(cb)
+	in.tell, in.here, in.leave = tell, ctx, leave
+	defer n.live.remove(in.callback)
 	defer leave(nil)
 	select {
-	case n.joins <- join{cb, past, head}:
+	case n.joins <- in:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -153,6 +147,30 @@ type join struct {
 	*callback
 	past []*entry
 	seen uint64
+}
+
+// beginTries bounds how often a job is looked at that changes all the time.
+const beginTries = 8
+
+// begin finds out what a new callback has to be told first, and up to which notice that goes. What happens while the job is
+// looked at would be told twice, as part of how it is and as a notice; then it is looked at again.
+func (n *Notifier) begin(ctx context.Context, id job.ID, after uint64) (in join, err error) {
+	for range beginTries {
+		if in.seen, err = n.head(ctx); err != nil {
+			return in, fmt.Errorf("cannot read the outbox: %w", err)
+		}
+		if after > in.seen { // it knows another outbox than this one
+			after = 0
+		}
+		in.callback = &callback{job: id, after: after}
+		if in.past, err = n.past(ctx, id, after, in.seen); err != nil || after > 0 {
+			return in, err
+		}
+		if during, err := n.since(ctx, id, in.seen, math.MaxUint64); err != nil || len(during) == 0 {
+			return in, err
+		}
+	}
+	return in, nil
 }
 
 // past is what a new callback has to be told first.

@@ -357,40 +357,6 @@ func TestCallbackWithForeignCursor(t *testing.T) {
 	})
 }
 
-// between is an outbox where something happens right after a job was read.
-type between struct {
-	Outbox
-	happens func()
-}
-
-func (o *between) Job(ctx context.Context, id job.ID) (job.Job, error) {
-	j, err := o.Outbox.Job(ctx, id)
-	if o.happens != nil {
-		o.happens()
-	}
-	return j, err
-}
-
-// What happens after the job was looked at, and before its callback is there, is not lost.
-func TestNothingSlipsThroughBeforeTheCallback(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
-		o := &between{Outbox: f.store}
-		f.cfg.Store = o
-		f.run()
-		j := f.becomes(f.newJob(ofFiles(2)), done(1))
-		o.happens = func() {
-			o.happens = nil
-			f.happens(j, job.NoticeFileTransferred, 2)
-			time.Sleep(time.Second) // it has been looked at, and nobody heard of it
-		}
-		l := f.listen(j.ID, 0, nil)
-		time.Sleep(2 * time.Second)
-		l.want(t, "file_transferred 1", "file_transferred 2")
-	})
-}
-
 func TestRegisterRefuses(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, f *fixture) {

@@ -1,0 +1,67 @@
+package notify
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ebb-transfer/ebb/internal/store"
+	"github.com/ebb-transfer/ebb/job"
+)
+
+// between is an outbox where something happens right after a job was read, or after the notices that are read next.
+type between struct {
+	Outbox
+	afterJob, afterNotices func()
+	looked                 bool
+}
+
+func (o *between) Job(ctx context.Context, id job.ID) (job.Job, error) {
+	j, err := o.Outbox.Job(ctx, id)
+	o.looked = true
+	once(&o.afterJob)
+	return j, err
+}
+
+func (o *between) Notices(ctx context.Context, after uint64, limit int) ([]store.Notice, error) {
+	notices, err := o.Outbox.Notices(ctx, after, limit)
+	if o.looked {
+		once(&o.afterNotices)
+	}
+	return notices, err
+}
+
+func once(f *func()) {
+	if do := *f; do != nil {
+		*f = nil
+		do()
+	}
+}
+
+// What happens while the job is looked at, or after that and before its callback is there, is told, and told once.
+func TestNothingSlipsThroughBeforeTheCallback(t *testing.T) {
+	t.Parallel()
+	for name, when := range map[string]func(*between) *func(){
+		"while":  func(o *between) *func() { return &o.afterJob },
+		"before": func(o *between) *func() { return &o.afterNotices },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				o := &between{Outbox: f.store}
+				f.cfg.Store = o
+				f.run()
+				j := f.becomes(f.newJob(ofFiles(2)), done(1))
+				*when(o) = func() {
+					f.happens(f.becomes(j, done(2)), job.NoticeFileTransferred, 2)
+					time.Sleep(time.Second) // nobody heard of it
+				}
+				l := f.listen(j.ID, 0, nil)
+				time.Sleep(2 * time.Second)
+				l.want(t, "file_transferred 1", "file_transferred 2")
+			})
+		})
+	}
+}
