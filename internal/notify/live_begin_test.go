@@ -10,18 +10,17 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// between is an outbox where something happens right after a job was read, or after the notices that are read next.
+// between is an outbox where something happens right before a job is read, or after the notices that are read next.
 type between struct {
 	Outbox
-	afterJob, afterNotices func()
+	beforeJob, afterNotices func()
 	looked                 bool
 }
 
 func (o *between) Job(ctx context.Context, id job.ID) (job.Job, error) {
-	j, err := o.Outbox.Job(ctx, id)
+	once(&o.beforeJob)
 	o.looked = true
-	once(&o.afterJob)
-	return j, err
+	return o.Outbox.Job(ctx, id)
 }
 
 func (o *between) Notices(ctx context.Context, after uint64, limit int) ([]store.Notice, error) {
@@ -43,7 +42,7 @@ func once(f *func()) {
 func TestNothingSlipsThroughBeforeTheCallback(t *testing.T) {
 	t.Parallel()
 	for name, when := range map[string]func(*between) *func(){
-		"while":  func(o *between) *func() { return &o.afterJob },
+		"while":  func(o *between) *func() { return &o.beforeJob },
 		"before": func(o *between) *func() { return &o.afterNotices },
 	} {
 		t.Run(name, func(t *testing.T) {
