@@ -14,7 +14,7 @@ import (
 type between struct {
 	Outbox
 	beforeJob, afterNotices func()
-	looked                 bool
+	looked                  bool
 }
 
 func (o *between) Job(ctx context.Context, id job.ID) (job.Job, error) {
