@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,29 +14,34 @@ import (
 // between is an outbox where something happens right before a job is read, or after the notices that are read next.
 type between struct {
 	Outbox
+	mu                      sync.Mutex // guards all below
 	beforeJob, afterNotices func()
 	looked                  bool
 }
 
 func (o *between) Job(ctx context.Context, id job.ID) (job.Job, error) {
-	once(&o.beforeJob)
-	o.looked = true
+	o.once(&o.beforeJob, true)
 	return o.Outbox.Job(ctx, id)
 }
 
 func (o *between) Notices(ctx context.Context, after uint64, limit int) ([]store.Notice, error) {
 	notices, err := o.Outbox.Notices(ctx, after, limit)
-	if o.looked {
-		once(&o.afterNotices)
-	}
+	o.once(&o.afterNotices, false)
 	return notices, err
 }
 
-func once(f *func()) {
-	if do := *f; do != nil {
-		*f = nil
-		do()
+// once lets happen what has not yet; after the notices, only once the job has been looked at.
+func (o *between) once(what *func(), looks bool) {
+	o.mu.Lock()
+	o.looked = o.looked || looks
+	happen := *what
+	if happen == nil || !o.looked {
+		o.mu.Unlock()
+		return
 	}
+	*what = nil
+	o.mu.Unlock()
+	happen()
 }
 
 // What happens while the job is looked at, or after that and before its callback is there, is told, and told once.
@@ -52,6 +58,7 @@ func TestNothingSlipsThroughBeforeTheCallback(t *testing.T) {
 				o := &between{Outbox: f.store}
 				f.cfg.Store = o
 				f.run()
+				synctest.Wait()
 				j := f.becomes(f.newJob(ofFiles(2)), done(1))
 				*when(o) = func() {
 					f.happens(f.becomes(j, done(2)), job.NoticeFileTransferred, 2)
