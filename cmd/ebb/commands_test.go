@@ -314,15 +314,26 @@ func waitPartial(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no file %s* with %d bytes", args[0], want)
 }
 
-// waitlines FILE N waits until a file has at least N lines: what a command in the background has printed.
+// waitlines FILE N [PATTERN] waits until a file has at least N lines, or N in which the pattern is found: what a command in
+// the background has printed.
 func waitLines(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
+	pattern, err := regexp.Compile(strings.Join(args[2:], " "))
+	ts.Check(err)
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && bytes.Count(b, []byte("\n")) >= want {
+		n := 0
+		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil {
+			for line := range bytes.Lines(b) {
+				if bytes.HasSuffix(line, []byte("\n")) && pattern.Match(line) {
+					n++
+				}
+			}
+		}
+		if n >= want {
 			return
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	ts.Fatalf("%s has fewer than %d lines", args[0], want)
+	ts.Fatalf("%s has fewer than %d lines %s", args[0], want, pattern)
 }
