@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ebb-transfer/ebb/internal/spell"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -107,36 +108,11 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // suggestion names the candidate that somebody who wrote word may have meant.
 func suggestion(word string, candidates []string, command string) string {
-	best, distance := "", 3
-	for _, c := range candidates {
-		if d := editDistance(word, c); d < distance && d < len(c) {
-			best, distance = c, d
-		}
-	}
+	best := spell.Closest(word, candidates, 2)
 	if best == "" {
 		return fmt.Sprintf("; see %s --help", command)
 	}
 	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-// editDistance is how many bytes to insert, delete or replace to make b of a (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // check refuses a job that the service would refuse, as far as that can be told without it.

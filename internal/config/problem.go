@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ebb-transfer/ebb/internal/spell"
 )
 
 // Problem is one mistake in a file.
@@ -41,32 +43,5 @@ func (ps Problems) Error() string {
 
 // closest is the name that word was probably meant to be; "" when none is like it.
 func closest(word string, names []string) string {
-	best, least := "", 1+max(1, len(word)/3)
-	for _, name := range names {
-		if d := distance(strings.ToLower(word), name); d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters are to be changed, put in or left out to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return spell.Closest(strings.ToLower(word), names, max(1, len(word)/3))
 }
