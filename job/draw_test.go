@@ -116,7 +116,7 @@ func drawProgress(t *rapid.T, f File, local int64) Event {
 	bytes := Range{int64(at) << 18, int64(at+1) << 18}
 	f.Size = local
 	ev := Progress{File: f.ID, Size: local, Boot: "boot", Validator: Validator{ETag: `"1"`}, Name: fmt.Sprint(at % 4)}
-	for _, whole := range f.whole() {
+	for _, whole := range f.Whole() {
 		ev.Filled = ev.Filled.Add(Range{max(bytes.Start, whole.Start), min(bytes.End, whole.End)})
 	}
 	if at == 0 {

@@ -90,7 +90,7 @@ func (ev FileDone) apply(t *transition) error {
 	}
 	was := f.Filled.Len()
 	f.Size = ev.Size
-	f.Filled = f.whole()
+	f.Filled = f.Whole()
 	f.Done = !f.Skipped // of a skipped one the bytes count, if it is taken in again
 	t.setFile(f)
 	t.gain(f.Filled.Len() - was)

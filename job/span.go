@@ -131,8 +131,9 @@ func (f File) remoteEnd(offset int64) int64 {
 	return offset + max(rest, 0)
 }
 
-// whole is all that is stored of the file once it is done.
-func (f File) whole() Ranges {
+// Whole is all that is stored of the file once it is done, by offsets in the file that it is stored in: the ranges of a sparse
+// file, else everything up to Size. What has no known end as long as Size is unknown is left out.
+func (f File) Whole() Ranges {
 	if !f.Sparse {
 		return Prefix(f.Size)
 	}

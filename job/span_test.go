@@ -174,8 +174,8 @@ func TestPiecesMakeTheFile(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%+v (-want +got):\n%s", f, diff)
 		}
-		if f.Wanted() != bytes || f.whole().Len() != bytes {
-			t.Fatalf("%+v: %d bytes in pieces, %d wanted, %v when done", f, bytes, f.Wanted(), f.whole())
+		if f.Wanted() != bytes || f.Whole().Len() != bytes {
+			t.Fatalf("%+v: %d bytes in pieces, %d wanted, %v when done", f, bytes, f.Wanted(), f.Whole())
 		}
 	})
 }

@@ -326,11 +326,7 @@ func (r *run) checkpoint() error {
 func (r *run) verify(ctx context.Context, size int64) error {
 	var holes job.Ranges
 	if r.file.Sparse {
-		var whole job.Ranges
-		for _, p := range r.file.Pieces() {
-			whole = whole.Add(p.Remote)
-		}
-		holes = whole.Missing(size)
+		holes = r.file.Whole().Missing(size)
 		if err := r.partial.Grow(size); err != nil {
 			return err
 		}
