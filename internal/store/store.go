@@ -1,4 +1,4 @@
-// Package store keeps jobs, their secrets and the outbox of notices durable. Its
+// Package store keeps jobs, their secrets, the outbox of notices and what owners have transferred durable. Its
 // implementations are in the folders beside this file; storetest is the contract as a test.
 package store
 
@@ -57,6 +57,9 @@ type Store interface {
 	// ErrNotFound when the notice is gone or does not wait.
 	Delivered(ctx context.Context, id uint64, done bool, next time.Time) error
 
+	// Usage returns what was last stored for each owner, in the order of their IDs.
+	Usage(ctx context.Context) ([]Usage, error)
+
 	// Close releases the folder. Calls in progress end first.
 	Close() error
 }
@@ -67,6 +70,7 @@ type Batch struct {
 	Notices []Notice
 	Secrets []Secret
 	Forget  []job.ID // final jobs to delete, with all that belongs to them
+	Usage   []Usage  // each replaces what is stored for its owner, so that a batch that is repeated counts once
 }
 
 // Change is a job to store and which of its files changed with it.
@@ -87,6 +91,13 @@ type Notice struct {
 	Pending  bool         `json:"-"`              // waits for the job's command or webhook
 	Attempts int          `json:"-"`              // deliveries that failed
 	Next     time.Time    `json:"-"`              // not to be tried before
+}
+
+// Usage is what the jobs of an owner have transferred in a period. It does not go when they do.
+type Usage struct {
+	Owner string // actor ID, such as "uid:1000"
+	Since string // the first day of the period, as time.DateOnly
+	Bytes int64
 }
 
 // Secret is a job's secret, already sealed. A nil Sealed deletes it.

@@ -98,6 +98,9 @@ func (r *records) apply(b store.Batch, enc encoded) []uint64 {
 			r.forget(id)
 		}
 	}
+	for _, u := range b.Usage {
+		r.usage[u.Owner] = u
+	}
 	return ids
 }
 

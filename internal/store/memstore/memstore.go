@@ -54,7 +54,8 @@ type records struct {
 	jobs       map[job.ID]*record
 	seqs       map[uint64]job.ID
 	secrets    map[secretKey][]byte
-	outbox     []notice // in the order of their IDs
+	usage      map[string]store.Usage // by owner
+	outbox     []notice               // in the order of their IDs
 	lastSeq    uint64
 	lastNotice uint64
 }
@@ -85,7 +86,7 @@ type notice struct {
 // New returns an empty store.
 func New(opts ...Option) *Store {
 	s := &Store{kept: records{
-		jobs: map[job.ID]*record{}, seqs: map[uint64]job.ID{}, secrets: map[secretKey][]byte{},
+		jobs: map[job.ID]*record{}, seqs: map[uint64]job.ID{}, secrets: map[secretKey][]byte{}, usage: map[string]store.Usage{},
 	}}
 	for _, opt := range opts {
 		opt(s)

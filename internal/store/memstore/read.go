@@ -146,6 +146,16 @@ func (s *Store) notices(ctx context.Context, limit int, wanted func(notice) bool
 	return out, nil
 }
 
+// Usage implements [store.Store].
+func (s *Store) Usage(ctx context.Context) ([]store.Usage, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(s.kept.usage), func(a, b store.Usage) int { return cmp.Compare(a.Owner, b.Owner) }), nil
+}
+
 // decode returns the job as it was stored.
 func (rec *record) decode(withFiles bool) (job.Job, error) {
 	var j job.Job

@@ -48,10 +48,11 @@ type rows struct {
 	notices     [][]any
 	secrets     []store.Secret
 	forget      []job.ID
+	usage       []store.Usage
 }
 
 func encode(b store.Batch) (*rows, error) {
-	r := &rows{secrets: b.Secrets, forget: b.Forget, jobs: make([]any, 0, len(b.Jobs)*jobColumns)}
+	r := &rows{secrets: b.Secrets, forget: b.Forget, usage: b.Usage, jobs: make([]any, 0, len(b.Jobs)*jobColumns)}
 	for _, c := range b.Jobs {
 		if err := r.addJob(c); err != nil {
 			return nil, err
@@ -98,7 +99,7 @@ func (r *rows) addJob(c store.Change) error {
 }
 
 func (r *rows) count() int {
-	return len(r.jobs)/jobColumns + len(r.files)/fileColumns + len(r.notices) + len(r.secrets) + len(r.forget)
+	return len(r.jobs)/jobColumns + len(r.files)/fileColumns + len(r.notices) + len(r.secrets) + len(r.forget) + len(r.usage)
 }
 
 // put stores the rows within a transaction and returns the IDs of the notices.
@@ -126,6 +127,11 @@ func (r *rows) put(ctx context.Context, st *statements) ([]uint64, error) {
 	for _, id := range r.forget {
 		if _, err := st.forget.ExecContext(ctx, string(id)); err != nil {
 			return nil, err
+		}
+	}
+	for _, u := range r.usage {
+		if _, err := st.putUsage.ExecContext(ctx, u.Owner, u.Since, u.Bytes); err != nil {
+			return nil, fmt.Errorf("usage of %s: %w", u.Owner, err)
 		}
 	}
 	return ids, nil

@@ -47,8 +47,10 @@ func commitForever(dir string) error {
 		go func() {
 			for seq := last + 1 + c; ; seq += clients {
 				j := newJob(seq, 2)
+				j.Owner = fmt.Sprint("client ", c)
 				b := whole(j)
 				b.Notices = []store.Notice{{At: j.Created, Kind: job.NoticeError, Job: job.Snapshot{Job: j}}}
+				b.Usage = []store.Usage{{Owner: j.Owner, Since: "2026-07-01", Bytes: int64(seq)}}
 				if _, err := s.Commit(ctx, b); err != nil {
 					failed <- err
 					return
@@ -112,9 +114,9 @@ func checkAfterKill(t *testing.T, dir string, acked map[uint64]bool) {
 	t.Helper()
 	s := open(t, dir) // the lock of the dead is gone
 	defer closeStore(t, s)
-	found := map[uint64]bool{}
+	found, newest := map[uint64]bool{}, map[string]uint64{}
 	if _, err := s.Load(t.Context(), func(j job.Job) error {
-		found[j.Seq] = true
+		found[j.Seq], newest[j.Owner] = true, j.Seq
 		if j.Files.Len() != 2 {
 			t.Errorf("job %d has %d of 2 files", j.Seq, j.Files.Len())
 		}
@@ -130,6 +132,15 @@ func checkAfterKill(t *testing.T, dir string, acked map[uint64]bool) {
 	notices, err := s.Notices(t.Context(), 0, 1<<30)
 	if err != nil || len(notices) != len(found) {
 		t.Errorf("%d notices of %d jobs, %v", len(notices), len(found), err)
+	}
+	usage, err := s.Usage(t.Context())
+	if err != nil || len(usage) != len(newest) {
+		t.Errorf("usage %v of %v, %v", usage, newest, err)
+	}
+	for _, u := range usage {
+		if u.Bytes != int64(newest[u.Owner]) {
+			t.Errorf("%s has stored job %d, with the usage of job %d", u.Owner, newest[u.Owner], u.Bytes)
+		}
 	}
 	db, err := sql.Open("sqlite", filepath.Join(dir, "ebb.db"))
 	if err != nil {

@@ -127,14 +127,37 @@ func TestNewerSchemaIsLeftAlone(t *testing.T) {
 	}
 }
 
-// testdata/v1.sql is a database as schema 1 was written. Every later version reads it.
-func TestSchema1(t *testing.T) {
+// testdata/v1.sql is a database as schema 1 was written, v2.sql the same content as schema 2 was. Every later version reads them.
+func TestOldSchemas(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	runSQL(t, filepath.Join(dir, "ebb.db"), string(read(t, filepath.Join("testdata", "v1.sql"))))
-	s := open(t, dir)
-	defer closeStore(t, s)
+	for _, version := range []string{"v1", "v2"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			runSQL(t, filepath.Join(dir, "ebb.db"), string(read(t, filepath.Join("testdata", version+".sql"))))
+			s := open(t, dir)
+			checkOldContent(t, s)
+			answer, err := s.Answer(t.Context(), "3b241101-e2bb-4255-8caf-4136c566a962", 2)
+			if has := err == nil && answer.Status == 503; has != (version == "v2") {
+				t.Errorf("Answer = %+v, %v", answer, err)
+			}
+			used := store.Usage{Owner: "uid:1000", Since: "2026-07-01", Bytes: 7}
+			if none, err := s.Usage(t.Context()); err != nil || len(none) > 0 {
+				t.Errorf("Usage = %v, %v, of a schema that has none", none, err)
+			}
+			commit(t, s, store.Batch{Usage: []store.Usage{used}})
+			closeStore(t, s)
+			s = open(t, dir) // now of the newest schema
+			defer closeStore(t, s)
+			if got, err := s.Usage(t.Context()); err != nil || len(got) != 1 || got[0] != used {
+				t.Errorf("Usage = %v, %v", got, err)
+			}
+		})
+	}
+}
 
+func checkOldContent(t *testing.T, s *sqlite.Store) {
+	t.Helper()
 	var jobs []job.Job
 	last, err := s.Load(t.Context(), func(j job.Job) error {
 		jobs = append(jobs, j)

@@ -104,6 +104,23 @@ func (s *Store) Secret(ctx context.Context, id job.ID, name string) ([]byte, err
 	return sealed, s.explain(err)
 }
 
+// Usage implements [store.Store].
+func (s *Store) Usage(ctx context.Context) ([]store.Usage, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var out []store.Usage
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var u store.Usage
+		err := rows.Scan(&u.Owner, &u.Since, &u.Bytes)
+		out = append(out, u)
+		return err
+	}, "SELECT owner, since, bytes FROM usage ORDER BY owner")
+	return out, s.explain(err)
+}
+
 const noticeColumns = "id, pending, attempts, next, data"
 
 // Notices implements [store.Store].

@@ -20,6 +20,7 @@ type statements struct {
 	deleteSecret    *sql.Stmt
 	deleteSecrets   *sql.Stmt
 	forget          *sql.Stmt
+	putUsage        *sql.Stmt
 	prune           *sql.Stmt
 	delivered       *sql.Stmt
 	undelivered     *sql.Stmt
@@ -103,6 +104,7 @@ func prepare(ctx context.Context, c *sql.Conn) (*statements, error) {
 		deleteSecret:  stmt("DELETE FROM secrets WHERE name = ? AND job = (SELECT seq FROM jobs WHERE id = ?)"),
 		deleteSecrets: stmt("DELETE FROM secrets WHERE job = ?"),
 		forget:        stmt("DELETE FROM jobs WHERE id = ? AND final"),
+		putUsage:      stmt("INSERT INTO usage (owner, since, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET since = excluded.since, bytes = excluded.bytes"),
 		prune: stmt(`DELETE FROM jobs WHERE seq IN (
 				SELECT seq FROM jobs INDEXED BY jobs_final
 				WHERE final AND seq > ? AND (seq <= ? OR modified < ?)

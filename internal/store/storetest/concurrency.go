@@ -99,6 +99,7 @@ func calls(s store.Store) map[string]func(context.Context) error {
 		"Secret":  func(ctx context.Context) error { _, err := s.Secret(ctx, idOf(1), "a"); return err },
 		"Notices": func(ctx context.Context) error { _, err := s.Notices(ctx, 0, 1); return err },
 		"Pending": func(ctx context.Context) error { _, err := s.Pending(ctx); return err },
+		"Usage":   func(ctx context.Context) error { _, err := s.Usage(ctx); return err },
 		"Delivered": func(ctx context.Context) error {
 			return s.Delivered(ctx, 1, true, time.Time{})
 		},

@@ -44,6 +44,7 @@ func testAllOrNothing(f *folder) {
 		Jobs:    []store.Change{{Job: changed}, whole(newJob(2, 1))},
 		Notices: []store.Notice{noticeOf(old, job.NoticeError)},
 		Secrets: []store.Secret{{Job: old.ID, Name: "a", Sealed: []byte("s")}},
+		Usage:   []store.Usage{{Owner: "uid:1000", Since: "2026-07-01", Bytes: 1}},
 	}
 	twin := newJob(3, 1)
 	twin.Seq = old.Seq
@@ -62,13 +63,14 @@ func testAllOrNothing(f *folder) {
 	} {
 		f.Run(name, func(t *testing.T) {
 			g := &folder{T: t, open: f.open, s: f.s}
-			bad := store.Batch{Jobs: append([]store.Change(nil), good.Jobs...), Notices: good.Notices[:1:1], Secrets: good.Secrets[:1:1]}
+			bad := store.Batch{Jobs: append([]store.Change(nil), good.Jobs...), Notices: good.Notices[:1:1], Secrets: good.Secrets[:1:1], Usage: good.Usage}
 			spoil(&bad)
 			if _, err := g.s.Commit(g.Context(), bad); err == nil {
 				g.Fatal("Commit returned nil")
 			}
 			g.wantLoaded(old)
 			g.wantNoSecret(old.ID, "a")
+			g.wantUsage()
 			g.equal("Notices", g.notices(0, 10), []store.Notice(nil))
 		})
 	}

@@ -41,6 +41,7 @@ func Run(t *testing.T, newFolder func(t *testing.T) (open func() store.Store)) {
 		{"Notices", testNotices},
 		{"NoticeIDsAreNeverReused", testNoticeIDs},
 		{"Delivery", testDelivery},
+		{"Usage", testUsage},
 		{"ValuesAreNotShared", testValuesAreNotShared},
 		{"CancelledContext", testCancelledContext},
 		{"ConcurrentUse", testConcurrentUse},
@@ -227,6 +228,8 @@ func isEmpty(v any) bool {
 	case []job.Job:
 		return len(v) == 0
 	case []store.Notice:
+		return len(v) == 0
+	case []store.Usage:
 		return len(v) == 0
 	}
 	return false
