@@ -11,7 +11,9 @@ import (
 // blocks are why jobs may not run whatever slots are free. They say the same for as long as it lasts, since each job
 // stores what it waits for.
 type blocks struct {
-	all        *Block    // for every job
+	all        *Block // for every job
+	quota      Block  // for the jobs of the owners in exhausted
+	exhausted  map[string]bool
 	background [4]*Block // for the jobs of a priority, if their cost policy allows the network
 	cost       job.Cost
 	costs      [4]job.TransferPolicy
@@ -36,6 +38,7 @@ func (d *Decision) blocks() blocks {
 	case d.facts.Offline != "":
 		b.all = &Block{job.NetworkDisconnected, "waits until the network is back: " + d.facts.Offline}
 	}
+	b.exhaust(d)
 	rates := d.limits.Schedule.rates(d.now)
 	for _, p := range job.Priorities() {
 		switch {
@@ -49,6 +52,22 @@ func (d *Decision) blocks() blocks {
 		}
 	}
 	return b
+}
+
+// exhaust finds the owners that have used up their quota, and notes when they get another one.
+func (b *blocks) exhaust(d *Decision) {
+	quota := d.limits.Quota
+	for owner, used := range d.facts.Used {
+		if !quota.Exhausted(used, d.now) {
+			continue
+		}
+		if b.exhausted == nil {
+			end := quota.Period.end(d.now)
+			b.exhausted, b.quota = map[string]bool{}, Block{job.BlockedByPolicy, quota.over(end)}
+			d.again(end)
+		}
+		b.exhausted[owner] = true
+	}
 }
 
 // of returns why a job may not run.
@@ -65,6 +84,9 @@ func (b blocks) of(c *Candidate) (Block, bool) {
 			b.byCost[key] = Block{job.BlockedByCost, key.forbids(b.cost)}
 		}
 		return b.byCost[key], true
+	}
+	if b.exhausted[c.Owner] {
+		return b.quota, true
 	}
 	if why := b.background[c.Priority]; why != nil {
 		return *why, true
@@ -120,11 +142,14 @@ func (l Limits) orBattery() string {
 	return fmt.Sprintf(", or a battery with at least %d %% left", l.MinBattery)
 }
 
+// minuteOf writes a time as a person says it who has a calendar at hand.
+const minuteOf = "Mon 2 Jan 15:04"
+
 // closedTo says until when a priority may not run.
 func (s Schedule) closedTo(p job.Priority, now time.Time) string {
 	until := s.next(now, func(r Rates) bool { return r[p] != Never })
 	if until.IsZero() {
 		return fmt.Sprintf("never runs: the schedule has no time for %s-priority jobs", p)
 	}
-	return fmt.Sprintf("waits until %s: the schedule keeps %s-priority jobs from running", until.Format("Mon 2 Jan 15:04"), p)
+	return fmt.Sprintf("waits until %s: the schedule keeps %s-priority jobs from running", until.Format(minuteOf), p)
 }

@@ -26,6 +26,10 @@ func TestBlocked(t *testing.T) {
 		return l
 	}
 	battery := func(percent int) Facts { return Facts{Power: Power{Battery: true, Percent: percent}} }
+	used := func(since string, n int64) Facts { return Facts{Used: map[string]Used{"uid:7": {since, n}}} }
+	quota := func(n int64) Limits { return Limits{Quota: Quota{PerUser: n}} }
+	mine, urgent := on(job.Normal, 0), on(job.Foreground, 0)
+	mine.Owner, urgent.Owner = "uid:7", "uid:7"
 	foreground, normal, low := on(job.Foreground, 0), on(job.Normal, 0), on(job.Low, 0)
 	for _, tc := range []struct {
 		name   string
@@ -71,6 +75,27 @@ func TestBlocked(t *testing.T) {
 		{
 			name: "cost before battery", job: on(job.Normal, job.PolicyNoSurcharge), limits: Limits{MinBattery: 100}, facts: Facts{Cost: job.CostOverCapCharged, Power: Power{Battery: true}},
 			want: Block{job.BlockedByCost, "waits until the network is unmetered: this one is over its data cap, which the job's transfer policy no_surcharge excludes"},
+		},
+
+		{name: "part of the quota", job: mine, facts: used("2026-03-01", 10<<30-1), limits: quota(10 << 30)},
+		{
+			name: "quota", job: mine, facts: used("2026-03-01", 10<<30), limits: quota(10 << 30),
+			want: Block{job.BlockedByPolicy, "waits until Wed 1 Apr 00:00: its owner has used up the 10 GiB that everybody has in a month"},
+		},
+		{
+			name: "quota, foreground", job: urgent, facts: used("2026-03-01", 1<<40), limits: quota(3 << 29),
+			want: Block{job.BlockedByPolicy, "waits until Wed 1 Apr 00:00: its owner has used up the 1.5 GiB that everybody has in a month"},
+		},
+		{name: "quota of others", job: normal, facts: used("2026-03-01", 10<<30), limits: quota(10 << 30)},
+		{name: "quota of the month before", job: mine, facts: used("2026-02-01", 10<<30), limits: quota(10 << 30)},
+		{
+			name: "quota of a month to come", job: mine, facts: used("2026-04-01", 10<<30), limits: quota(10 << 30),
+			want: Block{job.BlockedByPolicy, "waits until Wed 1 Apr 00:00: its owner has used up the 10 GiB that everybody has in a month"},
+		},
+		{name: "no quota", job: mine, facts: used("2026-03-01", 1<<60)},
+		{
+			name: "quota before battery", job: mine, limits: Limits{Quota: Quota{1000, Day}, MinBattery: 100}, facts: func() Facts { f := battery(5); f.Used = used("2026-03-01", 1000).Used; return f }(),
+			want: Block{job.BlockedByPolicy, "waits until Mon 2 Mar 00:00: its owner has used up the 1000 bytes that everybody has in a day"},
 		},
 
 		{name: "battery", job: normal, facts: battery(19), limits: Limits{MinBattery: 20}, want: Block{job.BlockedByBattery, "waits for mains power, or a battery with at least 20 % left"}},

@@ -35,12 +35,13 @@ func drawScene(t *rapid.T) scene {
 		s.facts.HostClosed[h] = at(rapid.IntRange(0, 600).Draw(t, "closed until"))
 	}
 	s.drawPolicies(t)
+	s.drawQuota(t)
 	policies := rapid.SampledFrom([]job.TransferPolicy{0, job.PolicyUnrestricted, job.PolicyNotRoaming, job.PolicyAlways})
 	times := rapid.SampledFrom([]time.Time{{}, at(0), at(100), at(210), at(239), at(240), at(241), at(300)})
 	n := rapid.OneOf(rapid.IntRange(0, 12), rapid.IntRange(80, 120)).Draw(t, "jobs")
 	for i := range n {
 		s.jobs = append(s.jobs, Candidate{
-			ID: job.ID(fmt.Sprint("job", i)), Seq: uint64(i),
+			ID: job.ID(fmt.Sprint("job", i)), Seq: uint64(i), Owner: owners.Draw(t, "owner"),
 			Priority: rapid.SampledFrom(job.Priorities()).Draw(t, "priority"),
 			Host:     rapid.SampledFrom(hosts).Draw(t, "host"),
 			Running:  rapid.Bool().Draw(t, "running"),
@@ -71,6 +72,34 @@ func (s *scene) drawPolicies(t *rapid.T) {
 	}
 }
 
+var owners = rapid.SampledFrom([]string{"anna", "bob", "cleo", "dora"})
+
+// drawQuota draws what some owners have used, in periods before and after the one of t0, a Sunday and the first of its month.
+func (s *scene) drawQuota(t *rapid.T) {
+	s.limits.Quota = Quota{rapid.SampledFrom([]int64{0, 10, 11}).Draw(t, "quota"), rapid.SampledFrom(Periods()).Draw(t, "period")}
+	days := rapid.SampledFrom([]string{"2026-02-01", "2026-02-22", "2026-02-23", "2026-02-28", "2026-03-01", "2026-03-02", "2027-01-01"})
+	used := rapid.Custom(func(t *rapid.T) Used { return Used{days.Draw(t, "since"), rapid.Int64Range(9, 12).Draw(t, "used")} })
+	s.facts.Used = rapid.MapOfN(owners, used, 0, 3).Draw(t, "used")
+}
+
+// naivelyExhausted compares days on a calendar.
+func naivelyExhausted(s scene, c Candidate) bool {
+	used, there := s.facts.Used[c.Owner]
+	if s.limits.Quota.PerUser == 0 || !there {
+		return false
+	}
+	first := s.now
+	begins := map[Period]func() bool{
+		Month: func() bool { return first.Day() == 1 },
+		Week:  func() bool { return first.Weekday() == time.Monday },
+		Day:   func() bool { return true },
+	}[s.limits.Quota.Period]
+	for !begins() {
+		first = first.AddDate(0, 0, -1)
+	}
+	return used.Since >= first.Format(time.DateOnly) && used.Bytes >= s.limits.Quota.PerUser
+}
+
 // naivelyBlocked goes through the rules one by one, in their order.
 func naivelyBlocked(s scene, c Candidate) job.Code {
 	cost, policy, power := s.facts.Cost, c.Policy, s.facts.Power
@@ -94,6 +123,8 @@ func naivelyBlocked(s scene, c Candidate) job.Code {
 		return job.NetworkDisconnected
 	case !policy.Allows(cost):
 		return job.BlockedByCost
+	case naivelyExhausted(s, c):
+		return job.BlockedByPolicy
 	case c.Priority == job.Foreground:
 		return 0
 	case power.Battery && (spare < s.limits.MinBattery || s.limits.MinBattery == 100):

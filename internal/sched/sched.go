@@ -1,5 +1,5 @@
 // Package sched decides which jobs may run now. It is the one place where priority,
-// turns, closed hosts, the network, its cost, the battery and the week's schedule are weighed; it starts and stops
+// turns, closed hosts, the network, its cost, quotas, the battery and the week's schedule are weighed; it starts and stops
 // nothing, and reads no clock.
 //
 // The rules are those of BITS: all foreground jobs run at once; background jobs share a
@@ -24,6 +24,7 @@ const DefaultSlice = time.Minute
 // not handed in.
 type Candidate struct {
 	ID       job.ID
+	Owner    string // actor ID, such as "uid:1000"
 	Seq      uint64 // order of submission; breaks ties
 	Priority job.Priority
 	// Host is where the job's next request goes, as host:port; "" when it needs none, such as
@@ -54,6 +55,8 @@ type Facts struct {
 	Cost job.Cost
 	// Power is where the machine gets it from.
 	Power Power
+	// Used is what the jobs of each owner have transferred.
+	Used map[string]Used
 	// Asleep says that the machine is about to sleep.
 	Asleep bool
 }
@@ -78,6 +81,8 @@ type Limits struct {
 	MinBattery int
 	// Saver blocks background jobs while power is to be saved.
 	Saver bool
+	// Quota bounds what each owner transfers.
+	Quota Quota
 	// Schedule limits the bandwidth of priorities at times of the week.
 	Schedule Schedule
 }

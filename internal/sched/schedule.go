@@ -82,6 +82,11 @@ func (s Schedule) edge(now time.Time) time.Time {
 			wait = min(wait, day-(at-w.From+day)%day, day-(at-w.To+day)%day)
 		}
 	}
+	return later(now, wait)
+}
+
+// later is when the clock on the wall shows so much more, or when it is changed, if that comes before.
+func later(now time.Time, wait time.Duration) time.Time {
 	next := now.Add(wait)
 	if _, change := now.ZoneBounds(); !change.IsZero() && change.Before(next) {
 		return change
