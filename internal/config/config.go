@@ -21,6 +21,7 @@ type Config struct {
 	History  History
 	Cost     Cost
 	Battery  Battery
+	Quota    sched.Quota    // none by default; of a month
 	Schedule sched.Schedule // no windows by default
 	Network  Network
 }
@@ -101,6 +102,7 @@ func (c Config) Sched() sched.Limits {
 		Costs:      c.Cost.Policies,
 		MinBattery: c.Battery.Min,
 		Saver:      c.Battery.Saver,
+		Quota:      c.Quota,
 		Schedule:   c.Schedule,
 	}
 }

@@ -58,6 +58,10 @@ foreground = "default"
 min = 0
 saver = false
 
+[quota]
+per_user = "1.5T"
+period = "week"
+
 [network]
 proxy = "http=a.example:80 https=b.example:443"
 proxy_bypass = "*.corp.example <local>"
@@ -96,6 +100,7 @@ normal = "500KB"
 			Metered:  job.CostCapped,
 			Policies: [4]job.TransferPolicy{job.PolicyAlways, job.PolicyNotRoaming, job.PolicyUnrestricted, job.PolicyUnrestricted},
 		},
+		Quota:   sched.Quota{PerUser: 3 << 39, Period: sched.Week},
 		Network: Network{"http=a.example:80 https=b.example:443", "*.corp.example <local>", "https://nexus.example/rdr", true},
 		Schedule: sched.Schedule{
 			Work: []sched.Window{
@@ -118,7 +123,7 @@ normal = "500KB"
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	limits := sched.Limits{
-		Background: 3, Slice: 30 * time.Second, Cost: job.CostCapped, Costs: want.Cost.Policies, Schedule: want.Schedule,
+		Background: 3, Slice: 30 * time.Second, Cost: job.CostCapped, Costs: want.Cost.Policies, Quota: want.Quota, Schedule: want.Schedule,
 	}
 	if diff := cmp.Diff(limits, got.Sched()); diff != "" {
 		t.Errorf("Sched (-want +got):\n%s", diff)
@@ -158,6 +163,12 @@ func TestProblems(t *testing.T) {
 		{"a policy that allows nothing", "[cost]\nlow = \"0x80000000\"", "2: cost.low: allows no cost at all: the jobs could never run"},
 		{"a policy with bits of its own", "[cost]\nlow = \"0x80000121\"", "2: cost.low: has bits of 0x80000121 that are not known"},
 		{"maybe metered", "[cost]\nmetered = true", `2: cost.metered: must be "auto", "yes" or "no"`},
+		{"no quota", "[quota]\n\nper_user = \"10 gigs\"", `3: quota.per_user: must be "unlimited", or bytes like "500M", "10G" or "1.5T"`},
+		{"a quota of nothing", "[quota]\nper_user = 0", `2: quota.per_user: must be "unlimited", or bytes like "500M", "10G" or "1.5T"`},
+		{"a negative quota", "[quota]\nper_user = \"-1G\"", `2: quota.per_user: must be "unlimited", or bytes like "500M", "10G" or "1.5T"`},
+		{"no period", "[quota]\nper_user = \"1G\"\nperiod = \"year\"", `3: quota.period: must be "day", "week" or "month"`},
+		{"a period that is a number", "[quota]\nperiod = 0", `2: quota.period: must be "day", "week" or "month"`},
+		{"a quota by another name", "[quota]\nuser = \"1G\"", "2: quota.user: there is no such key; [quota] has per_user, period"},
 		{"no proxy", "[network]\nproxy = \"ftp://a\"", "2: network.proxy: ftp: proxies are not supported; use http, https or socks5"},
 		{"cleartext login", "[network]\npassport_nexus = \"http://a/\"", `2: network.passport_nexus: must be a URL like "https://login.example/", without a user`},
 
@@ -176,7 +187,7 @@ func TestProblems(t *testing.T) {
 		{"misspelt key", "[limits]\nbackgrond = 1", "2: limits.backgrond: there is no such key; did you mean background?"},
 		{"capital letters", "[limits]\nRate = 1", "2: limits.Rate: there is no such key; did you mean rate?"},
 		{"misspelt table", "[limit]\nrate = 1", "1: limit: there is no such key; did you mean limits?"},
-		{"key without table", "background = 1", "1: background: there is no such key; the file has battery, cost, history, jobs, limits, network, schedule"},
+		{"key without table", "background = 1", "1: background: there is no such key; the file has battery, cost, history, jobs, limits, network, quota, schedule"},
 		{"table that is none", "limits = 1", "1: limits: must be a table, [limits]"},
 		{"no TOML", "[limits]\nrate = \n", "2: this is not TOML: expected value but found '\\n' instead"},
 		{"twice", "[limits]\nrate = 1\nrate = 2", "3: this is not TOML: Key 'limits.rate' has already been defined."},
@@ -231,7 +242,7 @@ func TestExample(t *testing.T) {
 	if err != nil || len(c.Schedule.Work) != 1 || len(c.Schedule.Maintenance) != 1 {
 		t.Errorf("with its windows: %v, %+v", err, c.Schedule)
 	}
-	for _, table := range []string{"limits", "jobs", "history", "cost", "battery", "network", "schedule"} {
+	for _, table := range []string{"limits", "jobs", "history", "cost", "battery", "quota", "network", "schedule"} {
 		_, err := parse("", "["+table+"]\nunheard_of = 1") // tells all that there are
 		_, known, _ := strings.Cut(err.Error(), "["+table+"] has ")
 		_, section, _ := strings.Cut(text, "["+table+"]\n")

@@ -22,6 +22,7 @@ func parse(file, text string) (Config, error) {
 	readHistory(t.table("history"), &c.History)
 	readCost(t.table("cost"), &c.Cost)
 	readBattery(t.table("battery"), &c.Battery)
+	readQuota(t.table("quota"), &c.Quota)
 	readSchedule(t.table("schedule"), &c.Schedule)
 	readNetwork(t.table("network"), &c.Network)
 	t.close()
@@ -72,6 +73,12 @@ func readBattery(t *table, b *Battery) {
 	defer t.close()
 	read(t, "min", whole(0, 100), &b.Min)
 	read(t, "saver", truth, &b.Saver)
+}
+
+func readQuota(t *table, q *sched.Quota) {
+	defer t.close()
+	read(t, "per_user", quota, &q.PerUser)
+	read(t, "period", quotaPeriod, &q.Period)
 }
 
 func readSchedule(t *table, s *sched.Schedule) {

@@ -103,6 +103,24 @@ func priorityRate(value any) (int64, error) {
 	return n, nil
 }
 
+// quota reads bytes, of which there are at least one.
+func quota(value any) (int64, error) {
+	n, err := rate(value)
+	if err != nil {
+		return 0, errors.New(`must be "unlimited", or bytes like "500M", "10G" or "1.5T"`)
+	}
+	return n, nil
+}
+
+func quotaPeriod(value any) (sched.Period, error) {
+	for _, p := range sched.Periods() {
+		if value == p.String() {
+			return p, nil
+		}
+	}
+	return 0, errors.New(`must be "day", "week" or "month"`)
+}
+
 // bytes reads a number of them, in units of 1024.
 func bytes(s string) (int64, error) {
 	number := strings.TrimSuffix(strings.ToUpper(s), "B")
