@@ -69,7 +69,7 @@ func plannedAnew(from, to job.Job) bool {
 		return true
 	}
 	inLine := to.Runnable() || to.Blocked()
-	return inLine && (from.Priority != to.Priority || from.TransferPolicy != to.TransferPolicy || from.Totals.Files != to.Totals.Files)
+	return inLine && (from.Owner != to.Owner || from.Priority != to.Priority || from.TransferPolicy != to.TransferPolicy || from.Totals.Files != to.Totals.Files)
 }
 
 // touch marks a job, and some of its files, to be stored with the next commit.
@@ -116,9 +116,9 @@ func (s *session) commit() error {
 	b := s.batch
 	s.batch = batch{}
 	var err error
-	if !b.empty() {
+	if !b.empty() || s.meterIsDue() {
 		s.rest.Reset(restAfter)
-		_, err = s.cfg.Store.Commit(context.WithoutCancel(s.ctx), b.record())
+		err = s.store(b)
 	}
 	if err != nil {
 		for _, reply := range b.replies {
@@ -148,6 +148,17 @@ func (s *session) commit() error {
 		}
 	}
 	return nil
+}
+
+// store makes the batch durable, with what was counted.
+func (s *session) store(b batch) error {
+	record := b.record()
+	record.Usage = s.meter.record()
+	_, err := s.cfg.Store.Commit(context.WithoutCancel(s.ctx), record)
+	if err == nil {
+		clear(s.meter.unstored)
+	}
+	return err
 }
 
 // record is the batch as the store takes it, in the order of submission.

@@ -140,7 +140,7 @@ func (s *session) candidates() []sched.Candidate {
 
 func (s *session) candidate(en *entry) sched.Candidate {
 	c := sched.Candidate{
-		ID: en.job.ID, Seq: en.job.Seq, Priority: en.job.Priority, Policy: en.job.TransferPolicy,
+		ID: en.job.ID, Owner: en.job.Owner, Seq: en.job.Seq, Priority: en.job.Priority, Policy: en.job.TransferPolicy,
 		Running: en.planned, Since: en.since, LastRan: en.lastRan,
 	}
 	// What already runs is not stopped because its host is closed to others. As long as none is closed, no
@@ -169,6 +169,7 @@ func (s *session) facts(now time.Time) sched.Facts {
 	}
 	facts := s.known
 	facts.HostClosed = s.plan.closed
+	facts.Used = s.meter.inPeriod(s.limits.Sched.Quota, now)
 	return facts
 }
 

@@ -5,9 +5,9 @@
 // and control goroutine share only messages and a live counter.
 //
 // Files: mailbox.go is how everybody reaches the control goroutine, session.go its loop,
-// batch.go the fold and the commit, dispatch.go who runs next, outside.go what decides that beside the jobs, worker.go and
-// finish.go the bytes, settle.go the final commands; commands.go, files.go, credentials.go, headers.go, certificates.go, queries.go
-// and watch.go what callers see.
+// batch.go the fold and the commit, dispatch.go who runs next, outside.go and quota.go what decides that beside the jobs,
+// worker.go and finish.go the bytes, settle.go the final commands; commands.go, files.go, credentials.go, headers.go,
+// certificates.go, queries.go and watch.go what callers see.
 package engine
 
 import (
@@ -68,6 +68,7 @@ type Engine struct {
 	events  signal
 
 	validators validators
+	meter      meter
 	// doubtful are the jobs that lived when a commit failed. Of the goroutine in Run.
 	doubtful []job.ID
 }

@@ -95,6 +95,7 @@ func (s *session) say(words ...lastWord) {
 
 // fact folds what a worker reports, unless its run is to stop or is over.
 func (s *session) fact(r *run, ev job.Event) bool {
+	s.spend(r)
 	if r.stopping || r.entry.runs[r.file.ID] != r {
 		return false
 	}
@@ -108,6 +109,7 @@ func (s *session) stopped(w lastWord) {
 	if en.runs[r.file.ID] != r {
 		return
 	}
+	s.spend(r)
 	delete(en.runs, r.file.ID)
 	s.busy.put(en, len(en.runs) > 0)
 	s.plan.running--

@@ -52,6 +52,7 @@ func (e *Engine) session(ctx context.Context) error {
 		rest: time.NewTimer(restAfter),
 	}
 	defer s.abandon()
+	defer s.spendRest()
 	defer s.goroutine.Wait()
 	defer s.rest.Stop()
 	defer cancel()
@@ -88,6 +89,9 @@ func (s *session) abandon() {
 
 // load reads the jobs and boots them.
 func (s *session) load(ctx context.Context) error {
+	if err := s.loadMeter(ctx); err != nil {
+		return err
+	}
 	last, err := s.cfg.Store.Load(ctx, func(j job.Job) error {
 		en := s.enter(j)
 		_ = s.next(en, job.Boot{})

@@ -44,6 +44,7 @@ func (s *session) beat() {
 		}
 		for _, r := range en.runs {
 			r.measure(elapsed)
+			s.spend(r)
 		}
 		// One more snapshot once nothing moves: it says so.
 		if live := en.live(); watched && (live != en.seenLive || en.moved) {

@@ -33,7 +33,9 @@ type run struct {
 	fetched  bool // control goroutine: its connection is free again
 
 	seen, rate int64 // control goroutine: bytes at the last pulse, and bytes per second
+	spent      int64 // control goroutine: how much of came is counted
 
+	came   atomic.Int64 // bytes that came from the server, whatever became of them
 	live   atomic.Int64 // bytes of the file that are here, synced or not
 	moving atomic.Bool  // bytes arrive; before, the run is connecting
 
@@ -293,6 +295,7 @@ func (r *run) read(ctx context.Context, body io.Reader, buf []byte) (int, error)
 	}
 	n, err := body.Read(buf[:granted])
 	r.pace.Took(granted, n)
+	r.came.Add(int64(n))
 	return n, err
 }
 
