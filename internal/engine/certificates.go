@@ -71,7 +71,9 @@ type validator struct {
 	ctx    context.Context // ended: it has gone
 	end    context.CancelCauseFunc
 
-	turn     chan struct{}     // whoever has put its token is the only one to ask, and to use approved
+	turn chan struct{} // whoever has put its token is the only one to ask
+
+	mu       sync.Mutex        // guards approved
 	approved map[approval]bool // what got a yes
 }
 
@@ -157,16 +159,19 @@ func (vs *validators) judge(ctx context.Context, id job.ID, host string, chain [
 
 var errGone = errors.New("the validator has gone")
 
-// judge asks v, or remembers its yes. What it says while it goes is not heard.
+// judge asks v, or remembers its yes, which waits for nobody's turn. What it says while it goes is not heard.
 func (v *validator) judge(ctx context.Context, host string, chain [][]byte) error {
+	server := approval{host, sha256.Sum256(chain[0])}
+	if v.knows(server) {
+		return nil
+	}
 	select {
 	case v.turn <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	defer func() { <-v.turn }()
-	server := approval{host, sha256.Sum256(chain[0])}
-	if v.approved[server] {
+	if v.knows(server) { // by now
 		return nil
 	}
 	if v.ctx.Err() != nil {
@@ -184,9 +189,21 @@ func (v *validator) judge(ctx context.Context, host string, chain [][]byte) erro
 	case err != nil:
 		return err
 	}
+	v.remember(server)
+	return nil
+}
+
+func (v *validator) knows(server approval) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.approved[server]
+}
+
+func (v *validator) remember(server approval) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if len(v.approved) >= maxApproved {
 		clear(v.approved)
 	}
 	v.approved[server] = true
-	return nil
 }

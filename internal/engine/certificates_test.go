@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -266,15 +268,64 @@ func TestWhoMayValidateCertificates(t *testing.T) {
 	b.failed(id, job.SecureFailure)
 }
 
-// TestOneQuestionPerCertificate: one at a time, and none about what was let pass, whatever a transport has forgotten.
+// TestOneQuestionPerCertificate: one at a time, and none about what was let pass.
 func TestOneQuestionPerCertificate(t *testing.T) {
 	t.Parallel()
-	ctx, end := context.WithCancelCause(t.Context())
-	asked, answer := make(chan struct{}, 10), make(chan struct{})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancelCause(t.Context())
+		asked, answer := make(chan struct{}, 10), make(chan struct{})
+		v := &validator{
+			ctx: ctx, end: end, turn: make(chan struct{}, 1), approved: map[approval]bool{},
+			check: func(ctx context.Context, _ string, _ [][]byte) error {
+				asked <- struct{}{}
+				select {
+				case <-answer:
+				case <-ctx.Done():
+				}
+				return ctx.Err()
+			},
+		}
+		var vs validators
+		vs.set("a job", v)
+		judge := func(ctx context.Context) error { return vs.judge(ctx, "a job", "h:443", [][]byte{{1}}) }
+		both := make(chan error, 2)
+		for range 2 {
+			go func() { both <- judge(t.Context()) }()
+		}
+		synctest.Wait() // one is being asked about, the other one waits for its turn
+		<-asked
+		impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if err := judge(impatient); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while another is being asked: %v", err)
+		}
+		close(answer)
+		for range 2 {
+			if err := <-both; err != nil {
+				t.Error(err)
+			}
+		}
+		end(nil) // whoever has gone has not taken anything back
+		late, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := judge(late); err != nil {
+			t.Error(err)
+		}
+		if n := len(asked); n != 0 {
+			t.Errorf("asked %d times more", n)
+		}
+	})
+}
+
+// TestApprovalIsForOneServer and its certificate: the same one at another port is asked about, and so is another one. What was let
+// pass does not wait for an answer about what was not.
+func TestApprovalIsForOneServer(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan string, 10), make(chan struct{})
 	v := &validator{
-		ctx: ctx, end: end, turn: make(chan struct{}, 1), approved: map[approval]bool{},
-		check: func(ctx context.Context, _ string, _ [][]byte) error {
-			asked <- struct{}{}
+		ctx: t.Context(), end: func(error) {}, turn: make(chan struct{}, 1), approved: map[approval]bool{},
+		check: func(ctx context.Context, host string, chain [][]byte) error {
+			asked <- fmt.Sprint(host, chain)
 			select {
 			case <-answer:
 			case <-ctx.Done():
@@ -284,26 +335,39 @@ func TestOneQuestionPerCertificate(t *testing.T) {
 	}
 	var vs validators
 	vs.set("a job", v)
-	judge := func(ctx context.Context) error { return vs.judge(ctx, "a job", "h:443", [][]byte{{1}}) }
-	first := make(chan error, 1)
-	go func() { first <- judge(t.Context()) }()
-	<-asked
-	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := judge(impatient); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("while another is being asked: %v", err)
+	type server struct {
+		host string
+		leaf byte
 	}
-	close(answer)
-	if err := <-first; err != nil {
-		t.Error(err)
-	}
-	end(nil) // whoever has gone has not taken anything back
-	late, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if err := judge(late); err != nil {
-		t.Error(err)
-	}
-	if n := len(asked); n != 0 {
-		t.Errorf("asked %d times more", n)
+	judge := func(s server) error { return vs.judge(ctx, "a job", s.host, [][]byte{{s.leaf}, {9}}) }
+	var before []server
+	for _, s := range []server{{"h:443", 1}, {"h:444", 1}, {"h:443", 2}} {
+		done := make(chan error, 1)
+		go func() { done <- judge(s) }()
+		select {
+		case got := <-asked:
+			if want := fmt.Sprint(s.host, [][]byte{{s.leaf}, {9}}); got != want {
+				t.Errorf("asked about %s, want %s", got, want)
+			}
+		case err := <-done:
+			t.Fatalf("%v: not asked, but %v", s, err)
+		case <-ctx.Done():
+			t.Fatalf("%v: %v", s, ctx.Err())
+		}
+		for _, s := range before {
+			if err := judge(s); err != nil {
+				t.Errorf("%v: %v", s, err)
+			}
+		}
+		select {
+		case answer <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if err := <-done; err != nil {
+			t.Errorf("%v: %v", s, err)
+		}
+		before = append(before, s)
 	}
 }

@@ -49,11 +49,12 @@ type Source struct {
 	ClientCert  []byte // PEM certificate and key; nil for none
 	// CheckCertificate, if not nil, has the last word on the certificate of each server of the source: after the system and the
 	// security flags have let it pass, before a request is sent. host is HOST:PORT, chain the certificates in DER from the
-	// server's own to the authority's. A yes is remembered for the host and the certificate, a no is not: it is an error of class
-	// Transient in context ContextCertificate, with the Code of a *job.Error. Connections serve only sources with the same CheckedBy.
-	// It is called by several goroutines at once. ctx may outlive the request, since a handshake goes on without it.
+	// server's own to the authority's. It is asked about each connection that is opened, and its yes holds as long as that is
+	// open; what to remember beyond that is its own affair. A no is an error of class Transient in context ContextCertificate,
+	// with the Code of a *job.Error. Connections serve only sources with the same CheckedBy. It is called by several goroutines at
+	// once. ctx may outlive the request, since a handshake goes on without it.
 	CheckCertificate func(ctx context.Context, host string, chain [][]byte) error
-	// CheckedBy names CheckCertificate: one that replaces another has a new name, so that nothing is remembered. "" is
+	// CheckedBy names CheckCertificate: one that replaces another has a new name, so that it is asked about new connections. "" is
 	// the part of Try before its "/", which is the job.
 	CheckedBy string
 	// Owner is the actor ID of the job's owner, such as "uid:1000": implicit credentials are that user's. "" is

@@ -11,30 +11,17 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/transport/httpx/revocation"
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// maxApproved bounds the certificates that one client remembers the approval of.
-const maxApproved = 256
-
 // verifier decides about the certificates of the servers of one client. It is safe for concurrent use.
 type verifier struct {
 	roots      *x509.CertPool // nil: the system's
 	revocation *revocation.Checker
 	fetch      revocation.Fetch
-
-	mu       sync.Mutex // guards approved
-	approved map[approval]bool
-}
-
-// approval is what the job's own check has let pass.
-type approval struct {
-	addr string
-	leaf [sha256.Size]byte
 }
 
 // verify is httpauth.Config.VerifyServer. What the source demands and forgives is for the servers of its files;
@@ -62,7 +49,7 @@ func (v *verifier) verify(ctx context.Context, addr string, state tls.Connection
 		return err
 	}
 	if h != nil && h.source.CheckCertificate != nil {
-		return v.consult(ctx, h.source.CheckCertificate, addr, found.chains[0])
+		return consult(ctx, h.source.CheckCertificate, addr, found.chains[0])
 	}
 	return nil
 }
@@ -112,15 +99,8 @@ func pinOf(c *x509.Certificate) string {
 	return "sha256/" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// consult asks the job's own check, and remembers what it lets pass.
-func (v *verifier) consult(ctx context.Context, check func(context.Context, string, [][]byte) error, addr string, chain []*x509.Certificate) error {
-	a := approval{addr, sha256.Sum256(chain[0].Raw)}
-	v.mu.Lock()
-	known := v.approved[a]
-	v.mu.Unlock()
-	if known {
-		return nil
-	}
+// consult asks the job's own check.
+func consult(ctx context.Context, check func(context.Context, string, [][]byte) error, addr string, chain []*x509.Certificate) error {
 	raw := make([][]byte, len(chain))
 	for i, c := range chain {
 		raw[i] = c.Raw
@@ -128,12 +108,6 @@ func (v *verifier) consult(ctx context.Context, check func(context.Context, stri
 	if err := check(ctx, addr, raw); err != nil {
 		return rejected(addr, err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.approved == nil || len(v.approved) >= maxApproved {
-		v.approved = map[approval]bool{}
-	}
-	v.approved[a] = true
 	return nil
 }
 

@@ -257,17 +257,22 @@ func TestCheckCertificate(t *testing.T) {
 		t.Errorf("%d requests although the certificate was rejected", n)
 	}
 
-	// A yes is, for this job.
+	// A yes holds for the connection, whatever else it serves of this job, and for no other.
 	h.err = nil
 	before := h.count()
-	for try := range 3 {
-		src.Try = fmt.Sprintf("one/%d", try)
+	for connections := range 3 {
 		if err := fetchAfresh(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if n := h.count() - before; n != 1 {
-		t.Errorf("asked %d times, want once", n)
+		for try := range 3 {
+			src.Try = fmt.Sprintf("one/%d", try)
+			if err := fetchWith(t, d, src); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := h.count() - before; n != connections+1 {
+			t.Errorf("asked %d times about %d connections", n, connections+1)
+		}
 	}
 	if want := fmt.Sprintf("%s ebb test server 2", strings.TrimPrefix(srv.Base, "https://")); h.asked[before] != want {
 		t.Errorf("asked about %q, want %q", h.asked[before], want)
@@ -372,8 +377,8 @@ func TestLoginServersAreVerifiedAsEverywhere(t *testing.T) {
 	}
 }
 
-// TestApprovalIsForOneServer: the same certificate at another port is asked about again, and so is another one.
-func TestApprovalIsForOneServer(t *testing.T) {
+// TestCheckOfEachServer: the same certificate at another port is asked about again, and so is another one.
+func TestCheckOfEachServer(t *testing.T) {
 	t.Parallel()
 	root := newIssuer(t, "root", nil)
 	cert := root.server()
