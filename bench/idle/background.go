@@ -1,0 +1,153 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// contestant is a way to download in the background.
+type contestant struct {
+	Name  string
+	start func(ctx context.Context, l load) (*background, error)
+}
+
+// load is what a contestant has to do.
+type load struct {
+	host *namespace
+	url  string
+	dir  string // its own
+	path path
+	ebb  string // the program
+}
+
+// contestants returns all, in the order of the tables.
+func contestants() []contestant {
+	return []contestant{
+		{"curl", startCurl},
+		{"aria2c -x16", startAria2},
+		{"curl, 50 % limit", startLimited},
+		{"ebb low", func(ctx context.Context, l load) (*background, error) { return startEbb(ctx, l, "low") }},
+		{"ebb foreground", func(ctx context.Context, l load) (*background, error) { return startEbb(ctx, l, "foreground") }},
+	}
+}
+
+// background is a contestant at work.
+type background struct {
+	cmd    *exec.Cmd
+	out    strings.Builder // read it only after exited
+	exited chan struct{}
+}
+
+// startProcess runs a program in a network namespace, with its own home folder.
+func startProcess(host *namespace, home string, argv ...string) (*background, error) {
+	p := &background{cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
+	p.cmd.Dir = home
+	p.cmd.Env = environment(home)
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	if err := host.start(p.cmd); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended shows in what it wrote
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// environment leaves out proxies and settings that are for other programs of this user.
+func environment(home string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "EBB_STATE_DIR=" + home, "EBB_SOCKET=" + filepath.Join(home, "ebb.sock")}
+}
+
+// running returns an error when the program has ended, which it should not while it is measured.
+func (p *background) running() error {
+	select {
+	case <-p.exited:
+		text := p.out.String()
+		return fmt.Errorf("%s has ended before its time: %s", p.cmd.Path, text[max(0, len(text)-500):])
+	default:
+		return nil
+	}
+}
+
+// stop ends the program, by force when it does not obey.
+func (p *background) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-p.exited:
+	case <-time.After(10 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+	}
+}
+
+func startCurl(_ context.Context, l load) (*background, error) {
+	return startProcess(l.host, l.dir, "curl", "-q", "-s", "-S", "--fail", "-o", "file", l.url)
+}
+
+// startLimited is what people do who want to leave something to others: half of the line, and no more.
+func startLimited(_ context.Context, l load) (*background, error) {
+	limit := fmt.Sprint(int64(l.path.capacity() / 2))
+	return startProcess(l.host, l.dir, "curl", "-q", "-s", "-S", "--fail", "--limit-rate", limit, "-o", "file", l.url)
+}
+
+func startAria2(_ context.Context, l load) (*background, error) {
+	p, err := startProcess(l.host, l.dir, "aria2c", "--no-conf", "--quiet", "-x16", "-s16", "-k1M", "--file-allocation=none", "-o", "file", l.url)
+	if err != nil {
+		return nil, fmt.Errorf("%w (install aria2)", err)
+	}
+	return p, nil
+}
+
+// startEbb starts a daemon and gives it a job.
+func startEbb(ctx context.Context, l load, priority string) (*background, error) {
+	p, err := startProcess(l.host, l.dir, l.ebb, "daemon")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.get(ctx, l, priority); err != nil {
+		p.stop()
+		return nil, errors.Join(err, fmt.Errorf("the daemon said: %s", p.out.String()))
+	}
+	return p, nil
+}
+
+// get adds a job once the daemon answers.
+func (p *background) get(ctx context.Context, l load, priority string) error {
+	socket := filepath.Join(l.dir, "ebb.sock")
+	for tries := 0; ; tries++ {
+		if _, err := os.Stat(socket); err == nil {
+			break
+		}
+		if err := errors.Join(p.running(), sleep(ctx, 10*time.Millisecond)); err != nil {
+			return err
+		}
+		if tries == 1000 {
+			return errors.New("ebb daemon has not opened its socket for 10 s")
+		}
+	}
+	cmd := exec.CommandContext(ctx, l.ebb, "get", "--detach", "--priority", priority, "-d", l.dir, l.url)
+	cmd.Env = environment(l.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ebb get: %w: %s", err, out)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

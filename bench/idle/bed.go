@@ -1,0 +1,172 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// path is what the way from the server to the clients is like.
+type path struct {
+	Rate   int           `json:"mbit"`      // of the bottleneck, in Mbit/s
+	Buffer time.Duration `json:"buffer_ns"` // how long the bottleneck takes to send a full queue
+	Base   time.Duration `json:"base_ns"`   // round trip of an idle line
+	Loss   float64       `json:"loss,omitempty"`
+	Jitter time.Duration `json:"jitter_ns,omitempty"`
+}
+
+func (p path) String() string {
+	s := fmt.Sprintf("%d Mbit/s, buffer %s, base RTT %s", p.Rate, p.Buffer, p.Base)
+	if p.Loss > 0 {
+		s += fmt.Sprintf(", %g %% random loss", 100*p.Loss)
+	}
+	if p.Jitter > 0 {
+		s += fmt.Sprintf(", jitter %s", p.Jitter)
+	}
+	return s
+}
+
+// capacity is that of the bottleneck in bytes per second, as tbf counts them: with IP, TCP and Ethernet headers.
+func (p path) capacity() float64 { return float64(p.Rate) * 1e6 / 8 }
+
+// The hosts of the bed. Each client has an interface "wan" with the address clientAddr(i).
+const (
+	machine   = iota // with the background transfer
+	neighbor         // with a second one
+	person           // who wants the line for something else
+	clients          // how many there are
+	serverIP  = "198.18.0.2"
+	tunLength = 10_000 // packets: a server's burst is not to be lost before it comes to the bottleneck
+)
+
+// bed is two networks and the way between them:
+//
+//	machine ─┐
+//	neighbor ┼─ lan ─────── router ═══ forwarder ═══ server
+//	person  ─┘    ↖ tbf: rate and buffer   ↖ base RTT
+//
+// All that comes from the server goes through the tbf of the router; the way up has no bottleneck.
+type bed struct {
+	path      path
+	clients   [clients]*namespace
+	lan       *namespace
+	router    *namespace
+	server    *namespace
+	forwarder *forwarder
+	files     []*os.File
+}
+
+func newBed(ctx context.Context, p path) (b *bed, err error) {
+	b = &bed{path: p}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	names := map[string]**namespace{
+		"machine": &b.clients[machine], "neighbor": &b.clients[neighbor], "person": &b.clients[person],
+		"lan": &b.lan, "router": &b.router, "server": &b.server,
+	}
+	for name, at := range names {
+		if *at, err = newNamespace(name); err != nil {
+			return b, err
+		}
+		// Neither what the kernel remembers of an earlier connection nor IPv6's own chatter may matter.
+		err := (*at).set("ipv4/tcp_no_metrics_save 1", "ipv6/conf/all/disable_ipv6 1", "ipv6/conf/default/disable_ipv6 1")
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return b, err
+		}
+	}
+	if err := b.home(ctx); err != nil {
+		return b, err
+	}
+	if err := b.away(ctx); err != nil {
+		return b, err
+	}
+	return b, b.bottleneck(ctx)
+}
+
+func clientAddr(i int) string { return fmt.Sprintf("198.18.%d.2", i+1) }
+
+// home connects the clients with the router.
+func (b *bed) home(ctx context.Context) error {
+	lan := []string{"link set lo up", "link add router type veth peer name lan netns " + b.router.path(), "link set router up", "addr add 198.18.9.2/24 dev router"}
+	for i, c := range b.clients {
+		lan = append(lan, fmt.Sprintf("link add c%d type veth peer name wan netns %s", i, c.path()),
+			fmt.Sprintf("link set c%d up", i), fmt.Sprintf("addr add 198.18.%d.1/24 dev c%d", i+1, i))
+	}
+	if err := b.lan.ip(ctx, strings.Join(lan, "\n")); err != nil {
+		return err
+	}
+	router := []string{"link set lo up", "link set lan up", "addr add 198.18.9.1/24 dev lan"}
+	for i, c := range b.clients {
+		err := c.ip(ctx, fmt.Sprintf("link set lo up\nlink set wan up\naddr add %s/24 dev wan\nroute add default via 198.18.%d.1", clientAddr(i), i+1))
+		if err == nil {
+			err = errors.Join(c.single("wan"), b.lan.single(fmt.Sprintf("c%d", i)))
+		}
+		if err != nil {
+			return err
+		}
+		router = append(router, fmt.Sprintf("route add 198.18.%d.0/24 via 198.18.9.2", i+1))
+	}
+	if err := b.router.ip(ctx, strings.Join(router, "\n")); err != nil {
+		return err
+	}
+	return errors.Join(b.lan.ip(ctx, "route add default via 198.18.9.1"), b.lan.single("router"), b.router.single("lan"),
+		b.lan.set("ipv4/ip_forward 1"), b.router.set("ipv4/ip_forward 1"))
+}
+
+// away connects the router with the server, through the forwarder.
+func (b *bed) away(ctx context.Context) error {
+	up := fmt.Sprintf("link set wan txqueuelen %d\nlink set wan up\n", tunLength)
+	near, err := b.router.tun("wan")
+	if err != nil {
+		return err
+	}
+	b.files = append(b.files, near)
+	if err := b.router.ip(ctx, up+"route add 198.18.0.0/24 dev wan"); err != nil {
+		return err
+	}
+	far, err := b.server.tun("wan")
+	if err != nil {
+		return err
+	}
+	b.files = append(b.files, far)
+	if err := b.server.ip(ctx, "link set lo up\n"+up+"addr add "+serverIP+"/24 dev wan\nroute add default dev wan"); err != nil {
+		return err
+	}
+	b.forwarder, err = startForwarder(ctx, near, far, b.path)
+	return err
+}
+
+// bottleneck limits what goes to the clients. The burst is what the line sends in 2 ms: the kernel's timers and a busy
+// machine are not more exact than that.
+func (b *bed) bottleneck(ctx context.Context) error {
+	burst := max(int(b.path.capacity()*0.002), 2*1514)
+	limit := int(b.path.capacity() * b.path.Buffer.Seconds())
+	return b.router.run(ctx, "", "tc", "qdisc", "add", "dev", "lan", "root", "tbf", "rate", fmt.Sprintf("%dmbit", b.path.Rate),
+		"burst", fmt.Sprint(burst), "limit", fmt.Sprint(max(limit, 2*1514)))
+}
+
+// close takes the bed away, and with it whatever still runs in it.
+func (b *bed) close() error {
+	var err error
+	if b.forwarder != nil {
+		err = b.forwarder.stop()
+	}
+	for _, f := range b.files {
+		_ = f.Close()
+	}
+	for _, n := range slices.Concat(b.clients[:], []*namespace{b.lan, b.router, b.server}) {
+		if n != nil {
+			n.close()
+		}
+	}
+	return err
+}

@@ -1,0 +1,126 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// user is what somebody does with the line who does not know of the background transfer.
+type user struct {
+	host *namespace
+}
+
+// transport makes connections of the user's host. They are numeric, so that they are made in the thread that asks for them.
+func (u user) transport() *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return u.host.dial(ctx, network, address)
+		},
+		MaxConnsPerHost:    pageConnections,
+		DisableCompression: true,
+	}
+}
+
+// huge is a file that no greedy flow ever gets to the end of.
+const huge = 1 << 40
+
+// greedy downloads as fast as it can for some time and returns how many bytes came.
+func (u user) greedy(ctx context.Context, congestion string, d time.Duration) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	t := u.transport()
+	defer t.CloseIdleConnections()
+	n, err := fetch(ctx, t, url(congestion, huge))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return n, nil
+	}
+	return n, fmt.Errorf("greedy flow: %w", err)
+}
+
+// fetch returns how many bytes of a body came.
+func fetch(ctx context.Context, t http.RoundTripper, url string) (int64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := t.RoundTrip(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	return io.CopyBuffer(struct{ io.Writer }{io.Discard}, answer.Body, make([]byte, 256<<10))
+}
+
+// A small request is a new connection and a file of 1 KiB. They begin at fixed times, whether or not earlier ones have ended.
+const (
+	requestSize  = 1 << 10
+	requestEvery = 100 * time.Millisecond
+)
+
+// requests makes small requests for some time and returns how long each took.
+func (u user) requests(ctx context.Context, d time.Duration) ([]time.Duration, error) {
+	took := make([]time.Duration, int(d/requestEvery))
+	errs := make([]error, len(took))
+	var all sync.WaitGroup
+	tick := time.NewTicker(requestEvery)
+	defer tick.Stop()
+	for i := range took {
+		all.Go(func() { took[i], errs[i] = u.request(ctx) })
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	all.Wait()
+	return took, errors.Join(errs...)
+}
+
+func (u user) request(ctx context.Context) (time.Duration, error) {
+	t := u.transport()
+	defer t.CloseIdleConnections()
+	began := time.Now()
+	if _, err := fetch(ctx, t, url("cubic", requestSize)); err != nil {
+		return 0, fmt.Errorf("small request: %w", err)
+	}
+	return time.Since(began), nil
+}
+
+// A page is a document and then 80 objects of 2 to 60 KB, 1.7 MB together, over six connections as browsers use them.
+const (
+	pageConnections = 6
+	pageObjects     = 80
+	documentSize    = 60_000
+)
+
+// objectSize is that of the i-th object of a page: many are small, some are not.
+func objectSize(i int) int64 {
+	return 2000 + int64(i*i*i)*58_000/int64(pageObjects*pageObjects*pageObjects)
+}
+
+// page loads a page and returns how long that took.
+func (u user) page(ctx context.Context) (time.Duration, error) {
+	t := u.transport()
+	defer t.CloseIdleConnections()
+	began := time.Now()
+	if _, err := fetch(ctx, t, url("cubic", documentSize)); err != nil {
+		return 0, fmt.Errorf("page: %w", err)
+	}
+	errs := make([]error, pageObjects)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { _, errs[i] = fetch(ctx, t, url("cubic", objectSize(i*37%pageObjects))) })
+	}
+	all.Wait()
+	return time.Since(began), errors.Join(errs...)
+}

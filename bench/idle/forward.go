@@ -1,0 +1,119 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// forwarder is a process of its own that carries packets between two TUN devices and keeps each for half of the base RTT: no
+// other work of this program, and no garbage collection, is in its way.
+type forwarder struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	out   io.Reader
+	stats forwarderStats // when it has stopped
+}
+
+// forwarderStats tells how exact the forwarder was.
+type forwarderStats struct {
+	Packets int64         `json:"packets"`
+	Late50  time.Duration `json:"late50_ns"` // how much later than it should a packet went on
+	Late99  time.Duration `json:"late99_ns"`
+	LateMax time.Duration `json:"late_max_ns"`
+	Largest int           `json:"largest"` // packet, in bytes: more than 1500 and the interfaces make packets of several
+	Full    int64         `json:"full"`    // packets lost for want of room, which must not happen
+	Lost    int64         `json:"lost"`    // packets lost on purpose
+}
+
+func (s forwarderStats) String() string {
+	return fmt.Sprintf("%d packets; late by %s (median), %s (p99), %s (most)", s.Packets, s.Late50, s.Late99, s.LateMax)
+}
+
+// forwardCommand is the argument that makes this program a forwarder.
+const forwardCommand = "forward"
+
+// forwardOptions are for the forwarder, on its command line.
+type forwardOptions struct {
+	Delay  time.Duration // one way
+	Loss   float64       // of what goes to the clients
+	Jitter time.Duration // mean of what is added at times to the way to the clients
+	Seed   uint64
+}
+
+func startForwarder(ctx context.Context, near, far *os.File, p path) (*forwarder, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	options, err := json.Marshal(forwardOptions{Delay: p.Base / 2, Loss: p.Loss, Jitter: p.Jitter, Seed: 1})
+	if err != nil {
+		return nil, err
+	}
+	f := &forwarder{cmd: exec.CommandContext(ctx, self, forwardCommand, string(options))}
+	f.cmd.ExtraFiles = []*os.File{near, far}
+	f.cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
+	f.cmd.Stderr = os.Stderr
+	// A terminal's Ctrl-C is for the program that started it.
+	f.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if f.stdin, err = f.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if f.out, err = f.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	return f, f.cmd.Start()
+}
+
+// stop ends the forwarder and reads what it has to tell.
+func (f *forwarder) stop() error {
+	_ = f.stdin.Close() // the end of its input is the sign to end
+	err := json.NewDecoder(f.out).Decode(&f.stats)
+	return errors.Join(err, f.cmd.Wait())
+}
+
+// forward is the forwarder's main: it ends with its standard input.
+func forward(text string, stdin, near, far int, out io.Writer) error {
+	var o forwardOptions
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return fmt.Errorf("options of the forwarder: %w", err)
+	}
+	// What has a moment to keep goes first. Without the right to it the delays are less exact, which the figures show.
+	runtime.LockOSThread()
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 10}, 0)
+	for _, fd := range []int{near, far} {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return err
+		}
+	}
+	down, up := newWay(far, near, o), newWay(near, far, forwardOptions{Delay: o.Delay})
+	fds := []unix.PollFd{{Fd: int32(far), Events: unix.POLLIN}, {Fd: int32(near), Events: unix.POLLIN}, {Fd: int32(stdin), Events: unix.POLLIN}}
+	for fds[2].Revents == 0 {
+		timeout := unix.NsecToTimespec(max(0, min(down.next(), up.next())-now()))
+		if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		if err := errors.Join(down.move(), up.move()); err != nil {
+			return err
+		}
+	}
+	return json.NewEncoder(out).Encode(stats(down, up))
+}
+
+// now is the monotonic clock, in nanoseconds.
+func now() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // it cannot fail
+	return t.Nano()
+}

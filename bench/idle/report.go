@@ -1,0 +1,209 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// report is everything that was measured.
+type report struct {
+	Started time.Time `json:"started"`
+	Machine string    `json:"machine"`
+	Results []result  `json:"cells,omitempty"`
+	Shares  []share   `json:"shares,omitempty"`
+	Longs   []long    `json:"long,omitempty"`
+}
+
+func newReport() *report {
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	load, _ := os.ReadFile("/proc/loadavg")
+	return &report{Started: time.Now(), Machine: fmt.Sprintf("%d cores, Linux %s, load at the start %s, %s",
+		runtime.NumCPU(), strings.TrimSpace(string(kernel)), strings.Fields(string(load) + " ?")[0], runtime.Version())}
+}
+
+func (r *report) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	fmt.Fprintf(w, "Measured %s on %s.\n", r.Started.Format("2 January 2006 15:04"), r.Machine)
+	for _, g := range groups(r.Results) {
+		g.markdown(w)
+	}
+	if len(r.Shares) > 0 {
+		sharesMarkdown(w, r.Shares)
+	}
+	for _, l := range r.Longs {
+		l.markdown(w)
+	}
+	return nil
+}
+
+// group is the runs of all contestants on one path.
+type group struct {
+	path       path
+	congestion string
+	rows       [][]result // the runs of a contestant
+}
+
+func groups(results []result) []group {
+	var out []group
+	for _, r := range results {
+		i := slices.IndexFunc(out, func(g group) bool { return g.path == r.Path && g.congestion == r.Congestion })
+		if i < 0 {
+			i, out = len(out), append(out, group{path: r.Path, congestion: r.Congestion})
+		}
+		g := &out[i]
+		k := slices.IndexFunc(g.rows, func(row []result) bool { return row[0].Contestant == r.Contestant })
+		if k < 0 {
+			k, g.rows = len(g.rows), append(g.rows, nil)
+		}
+		g.rows[k] = append(g.rows[k], r)
+	}
+	return out
+}
+
+func (g group) markdown(w io.Writer) {
+	fmt.Fprintf(w, "\n### %s, background from a %s server\n\n", g.path, g.congestion)
+	heads := []string{"background", "alone, %"}
+	for _, d := range firstDuels(g) {
+		heads = append(heads, d.Congestion+" foreground keeps, %", "yields in, s", "reclaims in, s")
+	}
+	heads = append(heads, "small requests, added p50 / p99, ms", "page, × idle", "background meanwhile, %", "queue alone p50 / p99, ms", "CPU, % of a core per 100 Mbit/s")
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
+	for _, row := range g.rows {
+		fmt.Fprintf(w, "| %s |\n", strings.Join(cells(row), " | "))
+	}
+}
+
+func firstDuels(g group) []duel {
+	for _, row := range g.rows {
+		for _, r := range row {
+			if r.Failed == "" {
+				return r.Duels
+			}
+		}
+	}
+	return nil
+}
+
+// cells are the columns of a contestant: medians of the runs, with the worst where there are several.
+func cells(runs []result) []string {
+	failed := ""
+	ok := slices.DeleteFunc(slices.Clone(runs), func(r result) bool {
+		if r.Failed != "" {
+			failed = fmt.Sprintf("; %.100s", r.Failed)
+		}
+		return r.Failed != ""
+	})
+	out := []string{runs[0].Contestant}
+	if len(ok) == 0 {
+		return append(out, "failed"+failed)
+	}
+	low, high := spread(ok, slices.Min), spread(ok, slices.Max)
+	out = append(out, low("%.1f", func(r result) float64 { return 100 * r.Alone })+failed)
+	for i := range ok[0].Duels {
+		out = append(out, low("%.0f", func(r result) float64 { return 100 * r.Duels[i].keeps() }),
+			high("%.2f", func(r result) float64 { return lasting(r.Duels[i].Yield) }),
+			high("%.2f", func(r result) float64 { return lasting(r.Duels[i].Reclaim) }))
+	}
+	return append(out, addedCell(ok),
+		high("%.2f", func(r result) float64 { return r.Page / r.IdlePage }),
+		low("%.0f", func(r result) float64 { return 100 * r.Meanwhile }),
+		high("%.1f", func(r result) float64 { return 1e3 * r.Queue50 })+" / "+high("%.1f", func(r result) float64 { return 1e3 * r.Queue99 }),
+		high("%.1f", func(r result) float64 { return 100 * r.CPU }))
+}
+
+// lasting makes what never happened last forever.
+func lasting(seconds float64) float64 {
+	if seconds == never {
+		return math.Inf(1)
+	}
+	return seconds
+}
+
+// spread returns how to print a figure of several runs: the median and, when there are several, the worst.
+func spread(runs []result, worst func([]float64) float64) func(format string, figure func(result) float64) string {
+	return func(format string, figure func(result) float64) string {
+		var values []float64
+		for _, r := range runs {
+			values = append(values, figure(r))
+		}
+		text := number(format, median(values))
+		if len(values) > 1 {
+			text += " (" + number(format, worst(values)) + ")"
+		}
+		return text
+	}
+}
+
+func number(format string, v float64) string {
+	if math.IsInf(v, 1) {
+		return "never"
+	}
+	return fmt.Sprintf(format, v)
+}
+
+// addedCell is what a background adds to small requests, over all runs.
+func addedCell(runs []result) string {
+	var idle, beside []float64
+	for _, r := range runs {
+		idle, beside = append(idle, r.Idle...), append(beside, r.Requests...)
+	}
+	return fmt.Sprintf("%+.0f / %+.0f", 1e3*(median(beside)-median(idle)), 1e3*(quantile(beside, 0.99)-median(idle)))
+}
+
+// String is the result in a line.
+func (r result) String() string {
+	if r.Failed != "" {
+		return "failed: " + r.Failed
+	}
+	s := fmt.Sprintf("alone %.1f %%", 100*r.Alone)
+	for _, d := range r.Duels {
+		s += fmt.Sprintf("; %s keeps %.0f %%, yield %s s, reclaim %s s", d.Congestion, 100*d.keeps(), number("%.2f", lasting(d.Yield)), number("%.2f", lasting(d.Reclaim)))
+	}
+	return s + fmt.Sprintf("; requests %s ms; page × %.2f (background %.0f %%); queue %.1f / %.1f ms; CPU %.1f %%; forwarder %s",
+		addedCell([]result{r}), r.Page/r.IdlePage, 100*r.Meanwhile, 1e3*r.Queue50, 1e3*r.Queue99, 100*r.CPU, r.Forwarder)
+}
+
+// timeline gathers what the instruments have seen.
+func (s *stage) timeline(p path, name string, from, to time.Duration) *timeline {
+	return &timeline{
+		title: fmt.Sprintf("%s: %s", name, p), length: to - from, top: float64(p.Rate), deepest: p.Buffer.Seconds() * 1e3,
+		rates: []curve{{"background", s.meter.of(machine).bins(from, to)}, {"foreground", s.meter.of(person).bins(from, to)}},
+		delay: queue(s.prober.seen(), p.Base, from, to),
+	}
+}
+
+// plot writes the plot of a first run.
+func (b *bench) plot(r result) error {
+	if b.plots == "" || r.Run > 0 || r.timeline == nil {
+		return nil
+	}
+	name := fmt.Sprintf("%s-%d-%dms-%dms-%s.svg", slug(r.Contestant), r.Path.Rate, r.Path.Buffer.Milliseconds(), r.Path.Base.Milliseconds(), r.Congestion)
+	f, err := os.Create(filepath.Join(b.plots, name))
+	if err != nil {
+		return err
+	}
+	if err := r.timeline.svg(f); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// slug makes a file name of the name of a contestant.
+func slug(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9') }), "-")
+}

@@ -1,0 +1,148 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The server's ports: HTTP with each congestion control that a sender may use, and UDP that comes back as it went.
+var ports = map[string]int{"cubic": 8001, "bbr": 8002}
+
+const echoPort = 7
+
+// server is an HTTP server with files of any size, as fast as the line takes them: /bytes/N has N bytes.
+type server struct {
+	http []*http.Server
+	echo net.PacketConn
+}
+
+// url is that of a file of so many bytes, sent with a congestion control.
+func url(congestion string, size int64) string {
+	return fmt.Sprintf("http://%s:%d/bytes/%d", serverIP, ports[congestion], size)
+}
+
+func startServer(ctx context.Context, n *namespace) (*server, error) {
+	s := &server{}
+	handler := http.NewServeMux()
+	content := newContent()
+	handler.HandleFunc("GET /bytes/{size}", func(w http.ResponseWriter, r *http.Request) {
+		size, err := strconv.ParseInt(r.PathValue("size"), 10, 64)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("ETag", `"`+r.PathValue("size")+`"`)
+		w.Header().Set("Content-Type", "application/octet-stream")
+		http.ServeContent(w, r, "", time.Time{}, &reader{content: content, size: size})
+	})
+	for congestion, port := range ports {
+		l, err := listen(ctx, n, congestion, port)
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		h := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+		s.http = append(s.http, h)
+		go func() { _ = h.Serve(l) }() // until close
+	}
+	err := n.do(func() (err error) {
+		s.echo, err = new(net.ListenConfig).ListenPacket(ctx, "udp4", fmt.Sprintf("%s:%d", serverIP, echoPort))
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	go answer(s.echo) // until close
+	return s, nil
+}
+
+// listen opens a port whose connections send with a congestion control.
+func listen(ctx context.Context, n *namespace, congestion string, port int) (l net.Listener, err error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			failed = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestion)
+		})
+		if failed != nil {
+			failed = fmt.Errorf("congestion control %s (its module must be there): %w", congestion, failed)
+		}
+		return errors.Join(err, failed)
+	}}
+	err = n.do(func() error {
+		l, err = config.Listen(ctx, "tcp4", fmt.Sprintf("%s:%d", serverIP, port))
+		return err
+	})
+	return l, err
+}
+
+func answer(c net.PacketConn) {
+	b := make([]byte, 2048)
+	for {
+		n, from, err := c.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		_, _ = c.WriteTo(b[:n], from) // what does not arrive is a lost probe
+	}
+}
+
+func (s *server) close() error {
+	var err error
+	for _, h := range s.http {
+		err = errors.Join(err, h.Close())
+	}
+	if s.echo != nil {
+		err = errors.Join(err, s.echo.Close())
+	}
+	return err
+}
+
+// newContent makes what all files repeat.
+func newContent() []byte {
+	b := make([]byte, 1<<20)
+	random := rand.NewChaCha8([32]byte{1})
+	_, _ = random.Read(b) // it cannot fail
+	return b
+}
+
+// reader reads one file.
+type reader struct {
+	content []byte
+	size    int64
+	at      int64
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	if r.at >= r.size {
+		return 0, io.EOF
+	}
+	from := r.content[r.at%int64(len(r.content)):]
+	n := copy(b, from[:min(int64(len(from)), r.size-r.at)])
+	r.at += int64(n)
+	return n, nil
+}
+
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.at
+	case io.SeekEnd:
+		offset += r.size
+	}
+	if offset < 0 {
+		return 0, errors.New("before the beginning of the file")
+	}
+	r.at = offset
+	return offset, nil
+}

@@ -1,0 +1,117 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// shareFor is how long two backgrounds are watched, and shareLater how much later the second one starts.
+const (
+	shareFor   = 40 * time.Second
+	shareLater = 8 * time.Second
+)
+
+// share is how two background transfers on two machines divide the line.
+type share struct {
+	Path       path       `json:"path"`
+	Contestant string     `json:"contestant"`
+	Congestion string     `json:"server"`
+	Run        int        `json:"run"`
+	Failed     string     `json:"failed,omitempty"`
+	Shares     [2]float64 `json:"shares"` // of the link; the first is the one that started first
+	Jain       float64    `json:"jain"`
+	timeline   *timeline
+}
+
+// measureShares measures every contestant beside a second one of its kind.
+func (b *bench) measureShares(ctx context.Context) error {
+	each := shareFor + shareLater + 3*time.Second
+	b.eta.begin(each * time.Duration(b.runs*len(b.paths)*len(b.servers)*len(b.contestants)))
+	for run := range b.runs {
+		for _, p := range b.paths {
+			for _, server := range b.servers {
+				for _, c := range b.contestants {
+					s := share{Path: p, Contestant: c.Name, Congestion: server, Run: run}
+					err := b.measureShare(ctx, c, &s)
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					if err != nil {
+						s.Failed = strings.ReplaceAll(err.Error(), "\n", " ")
+					}
+					b.report.Shares = append(b.report.Shares, s)
+					b.eta.done(each)
+					b.eta.progress("%s; %s server; two of %s: Jain %.3f, shares %.2f %s", p, server, c.Name, s.Jain, s.Shares, s.Failed)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err error) {
+	s, err := newStage(ctx, r.Path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	size := int64(r.Path.capacity() * (shareFor + shareLater + 10*time.Second).Seconds())
+	var both []*background
+	for i, host := range []int{machine, neighbor} {
+		dir, err := os.MkdirTemp(b.dir, "run-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		bg, err := c.start(ctx, load{host: s.clients[host], url: url(r.Congestion, size), dir: dir, path: r.Path, ebb: b.ebb})
+		if err != nil {
+			return err
+		}
+		defer bg.stop()
+		both = append(both, bg)
+		if err := sleep(ctx, []time.Duration{shareLater, 0}[i]); err != nil {
+			return err
+		}
+	}
+	at := s.meter.now()
+	if err := sleep(ctx, shareFor); err != nil {
+		return err
+	}
+	until := s.meter.now()
+	for i, host := range []int{machine, neighbor} {
+		r.Shares[i] = s.meter.of(host).rate(at, until) / r.Path.capacity()
+	}
+	r.Jain = jain(r.Shares[:])
+	return errors.Join(both[0].running(), both[1].running())
+}
+
+func sharesMarkdown(w io.Writer, shares []share) {
+	fmt.Fprintf(w, "\n### Two background transfers of two machines, over %.0f s\n\n", shareFor.Seconds())
+	fmt.Fprintf(w, "| path | server | background | Jain, median (worst) | both together, %% of the link |\n|---|---|---|---|---|\n")
+	for len(shares) > 0 {
+		first := shares[0]
+		var index, sum []float64
+		shares = slices.DeleteFunc(slices.Clone(shares), func(s share) bool {
+			if s.Path != first.Path || s.Contestant != first.Contestant || s.Congestion != first.Congestion {
+				return false
+			}
+			if s.Failed == "" {
+				index, sum = append(index, s.Jain), append(sum, 100*(s.Shares[0]+s.Shares[1]))
+			}
+			return true
+		})
+		if len(index) == 0 {
+			fmt.Fprintf(w, "| %s | %s | %s | failed: %s | |\n", first.Path, first.Congestion, first.Contestant, first.Failed)
+			continue
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %.3f (%.3f) | %.0f |\n", first.Path, first.Congestion, first.Contestant, median(index), slices.Min(index), median(sum))
+	}
+}
