@@ -116,7 +116,7 @@ func (s *session) commit() error {
 	b := s.batch
 	s.batch = batch{}
 	var err error
-	if !b.empty() || s.meterIsDue() {
+	if !b.empty() {
 		s.rest.Reset(restAfter)
 		err = s.store(b)
 	}

@@ -35,7 +35,8 @@ func (s *session) loadMeter(ctx context.Context) error {
 }
 
 // spend counts what came for a run since it was last counted, for who owned the job when the run began. The count is stored
-// with the next commit, which that of a checkpoint or last word is; only what exhausts a quota has the plan made anew.
+// with the next commit, at the latest that of what the run's next checkpoint or last word tells. What exhausts a quota has the
+// plan made anew.
 func (s *session) spend(r *run) {
 	came := r.came.Load()
 	if came == r.spent {
@@ -58,9 +59,6 @@ func (s *session) spendRest() {
 		}
 	}
 }
-
-// meterIsDue reports whether counts are to be stored though nothing else is, nor will soon.
-func (s *session) meterIsDue() bool { return s.plan.running == 0 && len(s.meter.unstored) > 0 }
 
 // record is what has changed, as the store takes it.
 func (m *meter) record() []store.Usage {

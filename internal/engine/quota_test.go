@@ -17,7 +17,7 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-// meteredSource knows what it has sent, of 640 KiB per second for each file.
+// meteredSource knows what it has sent, of 582 KiB per second for each file.
 type meteredSource struct {
 	memSource
 	sent *atomic.Int64
@@ -47,7 +47,7 @@ func (b *meteredBody) Close() error { return nil }
 
 func (b *meteredBody) Read(p []byte) (int, error) {
 	select {
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(110 * time.Millisecond):
 	case <-b.ctx.Done():
 		return 0, b.ctx.Err()
 	}
@@ -124,7 +124,7 @@ func TestQuotaHoldsJobsBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				src, st := newMeteredSource(5*mib), memstore.New()
+				src, st := newMeteredSource(6*mib), memstore.New()
 				b := startBench(t, dir, st, src, limited(perDay(2*mib)))
 				defer b.stop()
 				id := b.fetch("uid:1", 0, kind)
@@ -148,7 +148,7 @@ func TestQuotaHoldsJobsBack(t *testing.T) {
 					b.wantState(id, job.Transferring)
 				}
 				time.Sleep(time.Minute)
-				if snap := b.wantState(id, job.Transferred); snap.ErrorCount != 0 || src.sent.Load() != 5*mib {
+				if snap := b.wantState(id, job.Transferred); snap.ErrorCount != 0 || src.sent.Load() != 6*mib {
 					t.Errorf("%d errors, %d bytes came", snap.ErrorCount, src.sent.Load())
 				}
 			})
@@ -218,7 +218,7 @@ func TestQuotaIsRaised(t *testing.T) {
 // TestUsageSurvivesFailedCommits, whatever became of them: each byte that came is counted once.
 func TestUsageSurvivesFailedCommits(t *testing.T) {
 	for _, outcome := range []memstore.Outcome{memstore.Lost, memstore.KeptButFailed} {
-		for failing := 2; failing < 12; failing++ { // after that which makes the job
+		for failing := 2; failing < 20; failing++ { // after that which makes the job
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				commits := 0
@@ -232,10 +232,14 @@ func TestUsageSurvivesFailedCommits(t *testing.T) {
 				src := newMeteredSource(6 * mib)
 				b := startBench(t, dir, st, src)
 				id := b.fetch("uid:1", 0)
+				for range 10 { // some commits come between two checkpoints
+					time.Sleep(770 * time.Millisecond)
+					_, _ = b.Create(t.Context(), Actor{ID: "uid:2"}, job.Spec{Settings: job.DefaultSettings()})
+				}
 				time.Sleep(time.Minute)
 				b.wantState(id, job.Transferred)
 				b.stop()
-				if got := usageOf(t, st, "uid:1").Bytes; got != src.sent.Load() || commits < 10 {
+				if got := usageOf(t, st, "uid:1").Bytes; got != src.sent.Load() || commits < 20 {
 					t.Errorf("outcome %d of commit %d of %d: stored is %d, and %d bytes came", outcome, failing, commits, got, src.sent.Load())
 				}
 			})
@@ -308,7 +312,26 @@ func TestUsageSurvivesAKill(t *testing.T) {
 	})
 }
 
-// TestUsageOfACancelledJob is stored although nothing else is.
+// TestUsageOfAJobTakenOver is its former owner's until the job has stopped.
+func TestUsageOfAJobTakenOver(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		src, st := newMeteredSource(3*mib), memstore.New()
+		b := startBench(t, dir, st, src)
+		defer b.stop()
+		id := b.fetch("uid:1", 0)
+		time.Sleep(1250 * time.Millisecond)
+		had := src.sent.Load()
+		b.do(id, job.TakeOwnership{Owner: "uid:2"})
+		time.Sleep(time.Minute)
+		b.wantState(id, job.Transferred)
+		if first, second := usageOf(t, st, "uid:1").Bytes, usageOf(t, st, "uid:2").Bytes; first != had || second != 3*mib-had {
+			t.Errorf("%d bytes are the first owner's, of whom %d came, and %d the second's", first, had, second)
+		}
+	})
+}
+
+// TestUsageOfACancelledJob is not given back.
 func TestUsageOfACancelledJob(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

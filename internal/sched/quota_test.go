@@ -35,6 +35,7 @@ func TestPeriods(t *testing.T) {
 		{Day, "Africa/Cairo", "2026-04-23 12:00", "2026-04-23", "2026-04-24 01:00 EEST"},     // the next one has no midnight
 		{Day, "America/Sao_Paulo", "2018-11-03 12:00", "2018-11-03", "2018-11-04 01:00 -02"}, // nor has this
 		{Day, "America/Sao_Paulo", "2018-02-17 12:00", "2018-02-17", "2018-02-18 00:00 -03"}, // 23:00 comes twice
+		{Day, "America/St_Johns", "2010-11-07 00:00", "2010-11-07", "2010-11-08 00:00 NST"},  // for a minute; then it is the 6th again
 		{Day, "Asia/Beirut", "2026-10-24 12:00", "2026-10-24", "2026-10-25 00:00 EET"},       // and here, before it
 	} {
 		now := in(t, tc.zone, tc.now)
