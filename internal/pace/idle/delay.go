@@ -1,0 +1,65 @@
+package idle
+
+import "time"
+
+const (
+	// noiseHalfLife is how fast learned noise is forgotten while nothing is learned: a yield of minutes keeps it.
+	noiseHalfLife = 300 * time.Second
+	// noiseGain learns within a few hundred samples, some seconds.
+	noiseGain = 1.0 / 128
+	// timestampGrain is the step of TCP's timestamps: differences up to it say nothing.
+	timestampGrain = time.Millisecond
+)
+
+// delays is what the queue of the path adds to a round trip, one value for each step that brought a sample.
+type delays struct {
+	recent [32]measured
+	next   int
+	count  int
+	noise  float64 // seconds: how far a value usually is from the one before
+}
+
+type measured struct {
+	at    time.Duration
+	delay time.Duration
+}
+
+func (d *delays) add(now, delay time.Duration, learn bool) {
+	if learn && d.count > 0 {
+		step := (delay - d.back(0).delay).Abs() - timestampGrain
+		d.noise += (max(step, 0).Seconds() - d.noise) * noiseGain
+	}
+	d.recent[d.next] = measured{now, delay}
+	d.next = (d.next + 1) % len(d.recent)
+	d.count = min(d.count+1, len(d.recent))
+}
+
+func (d *delays) back(i int) measured { return d.recent[(d.next-1-i+2*len(d.recent))%len(d.recent)] }
+
+// low is the least delay of the last span, of two values at least: jitter only adds, and a queue that stands is in all of them.
+func (d *delays) low(now, span time.Duration) (time.Duration, bool) {
+	if d.count == 0 {
+		return 0, false
+	}
+	least := d.back(0).delay
+	for i := 1; i < d.count && (i < 2 || now-d.back(i).at <= span); i++ {
+		least = min(least, d.back(i).delay)
+	}
+	return least, true
+}
+
+// high is the largest delay of the last span.
+func (d *delays) high(now, span time.Duration) time.Duration {
+	var most time.Duration
+	for i := 0; i < d.count && now-d.back(i).at <= span; i++ {
+		most = max(most, d.back(i).delay)
+	}
+	return most
+}
+
+func (d *delays) forget() { d.count = 0 }
+
+// margin is the noise as a duration, bounded so that a loud hour never makes us deaf.
+func (d *delays) margin() time.Duration {
+	return min(time.Duration(d.noise*float64(time.Second)), maxNoise)
+}

@@ -1,0 +1,125 @@
+package idle
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// growPackets is how many packets the window grows in growTime without a queue: the same step for every controller on the
+	// line, whatever it knows of the capacity, as only equal steps with proportional decreases end in equal shares.
+	growPackets = 1
+	growTime    = 20 * time.Millisecond
+	// shrink is the part of the window that goes per round at the target delay, in proportion to its square: one transfer alone
+	// then settles at a fifth to a third of the target.
+	shrink = 0.2
+	// overshootGain turns the delay beyond the target into a decrease of at most half of the window.
+	overshootGain = 0.7
+	maxDecrease   = 0.5
+	// deliveredPart of what the path delivers without a queue is left by a decrease: its effect is seen only in the second round
+	// after it, and two decreases for one queue would leave the line empty.
+	deliveredPart = 0.85
+
+	// A loss beside a queue halves the window. Without one it means nothing when the path delivers what it can: random loss is
+	// the business of the server's own congestion control.
+	lossQueue  = 0.6 // of the target
+	lossDelay  = 0.25
+	lossShort  = 0.7 // of the capacity
+	lossFactor = 0.7
+
+	// A window that is not filled is tightened to what is, with some room, so that a server that wakes does not send a burst.
+	slowUse    = 0.6
+	slowRoom   = 1.6
+	slowRounds = 4
+	growUse    = 0.75
+
+	// emptyRounds without any queue are the sign that the line has become free: ramp.
+	emptyRounds = 4
+	// referenceTime is how slowly the reference follows the window down; below a third of it somebody else has come.
+	referenceTime = 5 * time.Second
+	referencePart = 1.0 / 3
+)
+
+// hold is the state that keeps the queue near the target.
+type hold struct {
+	reference float64
+	empty     int // rounds without a queue
+	slow      int // rounds in which the window was not filled
+}
+
+func (c *Controller) beginHold(signal Signal) {
+	c.enter(Holding, signal)
+	c.hold = hold{reference: c.window}
+}
+
+func (c *Controller) stepHold() {
+	if c.hostBusy() {
+		c.giveWay(HostSignal)
+		return
+	}
+	if c.starved() {
+		c.giveWay(DeficitSignal)
+		return
+	}
+	if c.now >= c.drain.at {
+		c.beginDrain()
+		return
+	}
+	elapsed := c.now - c.decided
+	if !c.due() {
+		return
+	}
+	c.adjust(elapsed)
+	c.hold.reference = max(c.window, c.hold.reference*math.Exp(-elapsed.Seconds()/referenceTime.Seconds()))
+	switch {
+	case c.window < referencePart*c.hold.reference:
+		c.giveWay(c.signal)
+	case c.window <= float64(c.least()) && c.delay > c.target():
+		c.giveWay(DelaySignal)
+	case c.hold.empty >= emptyRounds:
+		c.enter(Ramping, DelaySignal)
+		c.ramp = ramp{growth: gentleGrowth}
+	}
+}
+
+// adjust is the control law, once per round.
+func (c *Controller) adjust(elapsed time.Duration) {
+	x := c.delay.Seconds() / c.target().Seconds()
+	lost := c.tookLoss()
+	high := c.delays.high(c.now, 2*c.round).Seconds() / c.target().Seconds()
+	used := c.flight() / c.window
+	c.hold.empty++
+	if c.delay > timestampGrain+c.delays.margin() || used < growUse {
+		c.hold.empty = 0
+	}
+	c.hold.slow++
+	if used >= slowUse {
+		c.hold.slow = 0
+	}
+	switch {
+	case lost && x > lossQueue:
+		c.decrease(maxDecrease)
+		c.signal = LossSignal
+	case lost && high > lossDelay && c.rate < lossShort*c.capacity:
+		c.window *= lossFactor
+		c.signal = LossSignal
+	case x > 1:
+		c.decrease(min(maxDecrease, overshootGain*(x-1)+shrink))
+		c.signal = DelaySignal
+	case c.hold.slow >= slowRounds:
+		c.window = max(slowRoom*c.flight(), 2*float64(c.least()))
+		c.hold.reference = c.window
+		c.signal = SenderSignal
+	default:
+		c.window -= shrink * x * x * c.window
+		if used > growUse {
+			c.window += float64(growPackets*c.packet()) * elapsed.Seconds() / growTime.Seconds() * (1 - x)
+		}
+		c.signal = DelaySignal
+	}
+}
+
+// decrease takes part of the window away, but leaves most of what the path delivers.
+func (c *Controller) decrease(part float64) {
+	c.window = min(c.window, max(c.window*(1-part), deliveredPart*c.rate*c.base.Seconds()))
+}
