@@ -276,21 +276,15 @@ func TestUsageSurvivesARestart(t *testing.T) {
 func TestUsageSurvivesAKill(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		dead := false
-		st := memstore.New(memstore.Fault(func(int, store.Batch) memstore.Outcome {
-			if dead {
-				return memstore.Lost
-			}
-			return memstore.OK
-		}))
+		st, dead := failing()
 		src := newMeteredSource(9*mib, 1000)
 		b := startBench(t, dir, st, src, limited(perDay(2*mib)))
 		id := b.fetch("uid:1", 0)
 		time.Sleep(2500 * time.Millisecond)
-		dead = true // nothing is stored any more
+		dead.Store(true) // nothing is stored any more
 		came := src.sent.Load()
 		b.stop()
-		dead = false
+		dead.Store(false)
 		st = st.Reopen()
 		j, err := st.Job(t.Context(), id)
 		if got := usageOf(t, st, "uid:1").Bytes; err != nil || got < j.Totals.Filled || got < came-1200<<10 || got > came {

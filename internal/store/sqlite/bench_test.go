@@ -94,6 +94,18 @@ func BenchmarkCommit(b *testing.B) {
 		}
 		reportJobs(b, int(seq-1))
 	})
+	for name, usage := range map[string][]store.Usage{
+		"checkpoints": nil, "checkpoints with usage": {{Owner: "uid:1000", Since: "2026-07-01", Bytes: 1 << 40}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := openForBench(b)
+			checkpoint := whole(newJob(1, 1))
+			checkpoint.Usage = usage
+			for b.Loop() {
+				commit(b, s, checkpoint)
+			}
+		})
+	}
 	b.Run("one job of 10000 files", func(b *testing.B) {
 		s := openForBench(b)
 		change := whole(newJob(1, 10000))
