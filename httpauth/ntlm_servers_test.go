@@ -3,11 +3,14 @@
 package httpauth_test
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,8 +91,9 @@ func TestRealAffinity(t *testing.T) {
 	t.Logf("%d requests for %d answers by %d connections", len(log), whole, len(ports))
 }
 
-// TestRealParallel: 64 files at once, by NTLM and by Digest with a nonce that has just run out. None fails, and no
-// connection costs more than one round trip besides those of its files.
+// TestRealParallel: 64 files at once, by NTLM and by Digest with a nonce that has just run out. None fails. NTLM signs in each
+// connection by one challenge, and none that is open already. Digest signs each request, whatever connection it gets: a file
+// costs at most one challenge, and none once an answer has brought a new nonce.
 func TestRealParallel(t *testing.T) {
 	const at = 64
 	files, _ := realFiles(t)
@@ -102,34 +106,75 @@ func TestRealParallel(t *testing.T) {
 		scheme httpauth.Scheme
 		user   rig.User
 		path   string
-	}{{httpauth.NTLM, rig.NTLMAlice, "/ntlm/"}, {httpauth.Digest, rig.Alice, "/digest-stale/"}} {
-		address := apache.URL(tt.path + "small.txt")
+		signed func(rig.Request) any // what a challenge is for
+	}{
+		{httpauth.NTLM, rig.NTLMAlice, "/ntlm/small.txt", func(r rig.Request) any { return r.Port }},
+		{httpauth.Digest, rig.Alice, "/digest-stale/small.txt", func(r rig.Request) any { return r.Path }},
+	} {
+		address := apache.URL(tt.path)
 		tr := mustNew(t, httpauth.Config{MaxIdleConnsPerHost: at, Credentials: []httpauth.Credentials{
 			{Scheme: tt.scheme, Origin: originOf(t, address), User: tt.user.Name, Password: tt.user.Password},
 		}})
-		fetch := func() {
-			if status, got, err := get(t, tr, "GET", address, ""); status != 200 || got != content || err != nil {
-				t.Errorf("%s: %d, %d bytes, %v", tt.scheme, status, len(got), err)
+		fetch := func(file string) {
+			if status, got, err := get(t, tr, "GET", address+"?"+file, ""); status != 200 || got != content || err != nil {
+				t.Errorf("%s: file %s: %d, %d bytes, %v", tt.scheme, file, status, len(got), err)
 			}
 		}
-		fetch()
+		fetch("first")
 		<-time.After(2100 * time.Millisecond) // the life of a nonce of /digest-stale/
-		before := len(apache.AwaitLog(2))
 		var all sync.WaitGroup
-		for range at {
-			all.Go(fetch)
+		for n := range at {
+			all.Go(func() { fetch(fmt.Sprint(n)) })
 		}
 		all.Wait()
-		log := apache.AwaitLog(before + at)[before:]
-		ports := map[int]bool{}
+		fetch("last")
+
+		log := awaitAnswers(apache, tt.path, at+2)
+		begun := slices.IndexFunc(log, func(r rig.Request) bool { return r.Status == http.StatusOK }) + 1
+		first, log := log[begun-1], log[begun:]
+		challenged, old := map[any]bool{tt.signed(first): true}, "" // old is the nonce that has run out
 		for _, r := range log {
-			ports[r.Port] = true
+			if r.Status == http.StatusOK {
+				continue
+			}
+			old = cmp.Or(old, nonceOf(r))
+			if r.Status != http.StatusUnauthorized || challenged[tt.signed(r)] || nonceOf(r) != old || r.Path == tt.path+"?last" {
+				t.Errorf("%s: needlessly asked: %+v", tt.scheme, r)
+			}
+			challenged[tt.signed(r)] = true
 		}
-		if len(log) > at+len(ports) {
-			t.Errorf("%s: %d requests for %d files by %d connections", tt.scheme, len(log), at, len(ports))
+		if asked := len(challenged) - 1; len(log) != at+1+asked {
+			t.Errorf("%s: %d requests for %d files and %d challenges", tt.scheme, len(log), at+1, asked)
 		}
-		t.Logf("%s: %d requests for %d files by %d connections", tt.scheme, len(log), at, len(ports))
+		t.Logf("%s: %d requests for %d files", tt.scheme, len(log), at+1)
 	}
+}
+
+// awaitAnswers returns what the server was asked of a path, once its log has n answers that let somebody in.
+func awaitAnswers(server *rig.Server, path string, n int) []rig.Request {
+	for lines := n; ; lines++ {
+		all, asked, whole := server.AwaitLog(lines), []rig.Request(nil), 0
+		for _, r := range all {
+			if !strings.HasPrefix(r.Path, path+"?") {
+				continue
+			}
+			asked = append(asked, r)
+			if r.Status == http.StatusOK {
+				whole++
+			}
+		}
+		if whole >= n {
+			return asked
+		}
+		lines = len(all)
+	}
+}
+
+// nonceOf is the server's nonce that a request was signed with by Digest, else "".
+func nonceOf(r rig.Request) string {
+	_, after, _ := strings.Cut(r.Auth, ` nonce="`)
+	nonce, _, _ := strings.Cut(after, `"`)
+	return nonce
 }
 
 // TestRealSambaNTLM: Samba's ntlm_auth, which takes the messages as they come.
