@@ -11,7 +11,7 @@ SERVERS_TABLE := $(CURDIR)/bin/servers.txt
 AUTH_TABLE := $(CURDIR)/bin/auth-table.md
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint fmt unit servers auth-table cross fuzz rig bench golden install-test-deps clean
+.PHONY: help build test check lint fmt unit servers auth-table cross fuzz rig bench bench-idle golden install-test-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ rig: ## start the real servers, print their addresses, stop on Ctrl-C
 
 bench: ## ebb beside curl and aria2c, in one run
 	$(GO) run ./bench
+
+bench-idle: ## what downloads in the background take from others, in network namespaces (root); IDLE=-quick for 3 minutes
+	$(GO) run ./bench/idle $(IDLE)
 
 golden: ## rewrite the golden files from the code; review the diff
 	$(GO) test -count 1 $$(grep -rl 'flag.Bool("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u) -update

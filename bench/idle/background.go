@@ -40,6 +40,20 @@ func contestants() []contestant {
 	}
 }
 
+// begin starts a contestant in a folder of its own.
+func (b *bench) begin(ctx context.Context, s *stage, c contestant, l load) (*background, error) {
+	dir, err := os.MkdirTemp(b.dir, "run-")
+	if err != nil {
+		return nil, err
+	}
+	l.dir, l.path, l.ebb = dir, s.path, b.ebb
+	bg, err := c.start(ctx, l)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return bg, nil
+}
+
 // background is a contestant at work.
 type background struct {
 	cmd    *exec.Cmd
@@ -77,6 +91,12 @@ func (p *background) running() error {
 	default:
 		return nil
 	}
+}
+
+// end stops the program and removes what it has downloaded.
+func (p *background) end() {
+	p.stop()
+	_ = os.RemoveAll(p.cmd.Dir) // what is left goes with the folder of the whole run
 }
 
 // stop ends the program, by force when it does not obey.

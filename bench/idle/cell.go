@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"time"
 )
 
@@ -178,26 +177,21 @@ func (b *bench) measureCell(ctx context.Context, c contestant, congestion string
 		err = errors.Join(err, s.close())
 		r.Forwarder = s.forwarder.stats.String()
 	}()
-	dir, err := os.MkdirTemp(b.dir, "run-")
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	f := b.phases.of(p)
 	if err := sleep(ctx, time.Second); err != nil { // for the prober: the line without anything
 		return r, err
 	}
 	began := s.meter.now()
 	most := f.cell() + time.Duration(f.Pages)*10*time.Second
-	bg, err := c.start(ctx, load{host: s.clients[machine], url: url(congestion, int64(p.capacity()*most.Seconds())), dir: dir, path: p, ebb: b.ebb})
+	bg, err := b.begin(ctx, s, c, load{host: s.clients[machine], url: url(congestion, int64(p.capacity()*most.Seconds()))})
 	if err != nil {
 		return r, err
 	}
-	defer bg.stop()
+	defer bg.end()
 	if err := s.act(ctx, f, &r, bg, base); err != nil {
 		return r, err
 	}
-	r.timeline = s.timeline(p, c.Name, began-time.Second, s.meter.now())
+	r.timeline = s.timeline(c.Name, began-time.Second, curve{name: "background", host: machine}, curve{name: "foreground", host: person})
 	return r, bg.running()
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,20 +99,16 @@ func (b *bench) evening(ctx context.Context, l long, c *contestant) (e evening, 
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if c != nil {
-		dir, err := os.MkdirTemp(b.dir, "run-")
-		if err != nil {
-			return e, err
-		}
-		defer os.RemoveAll(dir)
 		size := int64(l.Path.capacity() * (l.Length + time.Minute).Seconds())
-		bg, err := c.start(ctx, load{host: s.clients[machine], url: url(l.Congestion, size), dir: dir, path: l.Path, ebb: b.ebb})
+		bg, err := b.begin(ctx, s, *c, load{host: s.clients[machine], url: url(l.Congestion, size)})
 		if err != nil {
 			return e, err
 		}
-		defer bg.stop()
+		defer bg.end()
 		defer func() { err = errors.Join(err, bg.running()) }()
 	}
-	return e, s.spend(ctx, visits(1, l.Length, b.phases.Foregrounds), l.Length, &e)
+	err = s.spend(ctx, visits(1, l.Length, b.phases.Foregrounds), l.Length, &e)
+	return e, err
 }
 
 // spend has the person use the line for as long as the evening is.

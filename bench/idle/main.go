@@ -253,7 +253,7 @@ func (b *bench) measurePath(ctx context.Context, p path, run int) error {
 			b.report.Results = append(b.report.Results, r)
 			b.eta.done(b.phases.of(p).cell() + 2*time.Second)
 			b.eta.progress("%s; %s server; %s: %s", p, server, c.Name, r)
-			if err := b.plot(r); err != nil {
+			if err := b.plot(c.Name, p, server, run, r.timeline); err != nil {
 				return err
 			}
 		}

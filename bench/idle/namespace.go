@@ -62,7 +62,7 @@ func inOwnThread(f func() error) error {
 			result <- err
 			return
 		}
-		defer home.Close()
+		defer func() { _ = home.Close() }()
 		err = f()
 		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()
@@ -129,7 +129,7 @@ func (n *namespace) single(device string) error {
 		if err != nil {
 			return err
 		}
-		defer unix.Close(s)
+		defer func() { _ = unix.Close(s) }()
 		for _, what := range []uint32{sgso, sgro, stso} {
 			value := struct{ cmd, data uint32 }{cmd: what}
 			request := struct {

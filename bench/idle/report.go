@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -178,29 +179,28 @@ func (r result) String() string {
 }
 
 // timeline gathers what the instruments have seen.
-func (s *stage) timeline(p path, name string, from, to time.Duration) *timeline {
+func (s *stage) timeline(title string, from time.Duration, curves ...curve) *timeline {
+	to := s.meter.now()
+	for i := range curves {
+		curves[i].values = s.meter.of(curves[i].host).bins(from, to)
+	}
 	return &timeline{
-		title: fmt.Sprintf("%s: %s", name, p), length: to - from, top: float64(p.Rate), deepest: p.Buffer.Seconds() * 1e3,
-		rates: []curve{{"background", s.meter.of(machine).bins(from, to)}, {"foreground", s.meter.of(person).bins(from, to)}},
-		delay: queue(s.prober.seen(), p.Base, from, to),
+		title: fmt.Sprintf("%s: %s", title, s.path), length: to - from, top: float64(s.path.Rate), deepest: s.path.Buffer.Seconds() * 1e3,
+		rates: curves, delay: queue(s.prober.seen(), s.path.Base, from, to),
 	}
 }
 
 // plot writes the plot of a first run.
-func (b *bench) plot(r result) error {
-	if b.plots == "" || r.Run > 0 || r.timeline == nil {
+func (b *bench) plot(what string, p path, server string, run int, t *timeline) error {
+	if b.plots == "" || run > 0 || t == nil {
 		return nil
 	}
-	name := fmt.Sprintf("%s-%d-%dms-%dms-%s.svg", slug(r.Contestant), r.Path.Rate, r.Path.Buffer.Milliseconds(), r.Path.Base.Milliseconds(), r.Congestion)
+	name := fmt.Sprintf("%s-%d-%dms-%dms-%s.svg", slug(what), p.Rate, p.Buffer.Milliseconds(), p.Base.Milliseconds(), server)
 	f, err := os.Create(filepath.Join(b.plots, name))
 	if err != nil {
 		return err
 	}
-	if err := r.timeline.svg(f); err != nil {
-		_ = f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(t.svg(f), f.Close())
 }
 
 // slug makes a file name of the name of a contestant.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +49,9 @@ func (b *bench) measureShares(ctx context.Context) error {
 					b.report.Shares = append(b.report.Shares, s)
 					b.eta.done(each)
 					b.eta.progress("%s; %s server; two of %s: Jain %.3f, shares %.2f %s", p, server, c.Name, s.Jain, s.Shares, s.Failed)
+					if err := b.plot("two "+c.Name, p, server, run, s.timeline); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -63,24 +65,21 @@ func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	began := s.meter.now()
 	size := int64(r.Path.capacity() * (shareFor + shareLater + 10*time.Second).Seconds())
-	var both []*background
-	for i, host := range []int{machine, neighbor} {
-		dir, err := os.MkdirTemp(b.dir, "run-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		bg, err := c.start(ctx, load{host: s.clients[host], url: url(r.Congestion, size), dir: dir, path: r.Path, ebb: b.ebb})
-		if err != nil {
-			return err
-		}
-		defer bg.stop()
-		both = append(both, bg)
-		if err := sleep(ctx, []time.Duration{shareLater, 0}[i]); err != nil {
-			return err
-		}
+	first, err := b.begin(ctx, s, c, load{host: s.clients[machine], url: url(r.Congestion, size)})
+	if err != nil {
+		return err
 	}
+	defer first.end()
+	if err := sleep(ctx, shareLater); err != nil {
+		return err
+	}
+	second, err := b.begin(ctx, s, c, load{host: s.clients[neighbor], url: url(r.Congestion, size)})
+	if err != nil {
+		return err
+	}
+	defer second.end()
 	at := s.meter.now()
 	if err := sleep(ctx, shareFor); err != nil {
 		return err
@@ -90,7 +89,8 @@ func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err e
 		r.Shares[i] = s.meter.of(host).rate(at, until) / r.Path.capacity()
 	}
 	r.Jain = jain(r.Shares[:])
-	return errors.Join(both[0].running(), both[1].running())
+	r.timeline = s.timeline("two of "+c.Name, began, curve{name: "first", host: machine}, curve{name: "second", host: neighbor})
+	return errors.Join(first.running(), second.running())
 }
 
 func sharesMarkdown(w io.Writer, shares []share) {

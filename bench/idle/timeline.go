@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -17,13 +19,13 @@ type timeline struct {
 	top     float64   // Mbit/s of the link
 	rates   []curve   // Mbit/s every binEvery
 	delay   []float64 // ms that small packets waited in the queue at most, every binEvery; below 0: all were lost
-	lost    []time.Duration
-	deepest float64 // ms: the depth of the buffer
+	deepest float64   // ms: the depth of the buffer
 }
 
-// curve is a line in a plot.
+// curve is a line in a plot: the rate at which a client received.
 type curve struct {
 	name   string
+	host   int
 	values []float64
 }
 

@@ -1,0 +1,231 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestMain lets the test's program be a forwarder, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == forwardCommand {
+		if err := forward(os.Args[2], 0, 3, 4, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	m.Run()
+}
+
+// TestBedIsTrue checks the bed with nothing but UDP: what its path is said to be like is what comes out. A machine that is
+// busy with something else may disturb a try, so there are some.
+func TestBedIsTrue(t *testing.T) {
+	if testing.Short() || os.Getuid() != 0 {
+		t.Skip("it takes some seconds, and root")
+	}
+	for _, name := range []string{"ip", "tc"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(err)
+		}
+	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		t.Skip(err)
+	}
+	for _, p := range []path{
+		{Rate: 20, Buffer: 50 * time.Millisecond, Base: 20 * time.Millisecond},
+		{Rate: 100, Buffer: 100 * time.Millisecond, Base: 100 * time.Millisecond},
+	} {
+		var faults []string
+		for range 4 {
+			if faults = checkBed(t, p); len(faults) == 0 {
+				break
+			}
+		}
+		if len(faults) > 0 {
+			t.Errorf("%s: %q", p, faults)
+		}
+	}
+}
+
+// checkBed returns what is not as it should be.
+func checkBed(t *testing.T, p path) (faults []string) {
+	s, err := newStage(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		if n := s.forwarder.stats.Largest; n > 1500 || s.forwarder.stats.Full > 0 {
+			faults = append(faults, fmt.Sprintf("forwarder: %+v", s.forwarder.stats))
+		}
+	}()
+	wait := func(d time.Duration) {
+		if err := sleep(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(time.Second)
+	flooded := s.meter.now()
+	flood(t, s.bed, time.Second+6*p.Buffer+p.Base)
+	ended := s.meter.now()
+	wait(300*time.Millisecond + p.Base)
+	// From then on the queue is full.
+	full := ended - time.Second
+	rate := s.meter.of(person).rate(full, ended)
+	idle, busy := tookBetween(s.prober, 0, flooded-p.Base), tookBetween(s.prober, full, ended)
+	if got := quantile(idle, 0.5) - p.Base.Seconds(); math.Abs(got) > 0.001 {
+		faults = append(faults, fmt.Sprintf("base RTT is off by %.2f ms", 1e3*got))
+	}
+	if got := rate / p.capacity(); math.Abs(got-1) > 0.03 {
+		faults = append(faults, fmt.Sprintf("rate is %.3f of what it should be", got))
+	}
+	if len(busy) == 0 {
+		return append(faults, "no probe got through")
+	}
+	if got := (quantile(busy, 0.5) - p.Base.Seconds()) / p.Buffer.Seconds(); math.Abs(got-1) > 0.1 {
+		faults = append(faults, fmt.Sprintf("buffer is %.2f of what it should be", got))
+	}
+	return faults
+}
+
+func tookBetween(p *prober, from, to time.Duration) (out []float64) {
+	for _, e := range p.seen() {
+		if e.At >= from && e.At < to && e.Took > 0 {
+			out = append(out, e.Took.Seconds())
+		}
+	}
+	return out
+}
+
+// flood sends 1.2 times what the bottleneck takes, from the server to the person.
+func flood(t *testing.T, b *bed, d time.Duration) {
+	t.Helper()
+	c, err := b.server.dial(t.Context(), "udp4", net.JoinHostPort(clientAddr(person), "9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	packet := make([]byte, 1400)
+	every := time.Duration(float64(len(packet)+42) / (1.2 * b.path.capacity()) * float64(time.Second))
+	began := time.Now()
+	for sent := 0; time.Since(began) < d; {
+		for ; sent < int(time.Since(began)/every); sent++ {
+			_, _ = c.Write(packet) // nobody listens, so that it is refused now and then
+		}
+		if err := sleep(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestWay carries packets between two sockets.
+func TestWay(t *testing.T) {
+	t.Parallel()
+	const delay, n = 20 * time.Millisecond, 150
+	w, in, out := newTestWay(t, forwardOptions{Delay: delay, Jitter: time.Millisecond, Seed: 1})
+	began := now()
+	got, b := 0, make([]byte, 100)
+	for sent := 0; got < n; {
+		if sent < n {
+			if _, err := unix.Write(in, fmt.Appendf(nil, "%d", sent)); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}
+		if err := w.move(); err != nil {
+			t.Fatal(err)
+		}
+		for ; ; got++ {
+			size, err := unix.Read(out, b)
+			if err != nil {
+				break
+			}
+			if took := time.Duration(now() - began); took < delay {
+				t.Fatalf("packet %d after %s, before the delay is over", got, took)
+			}
+			if want := fmt.Sprint(got); string(b[:size]) != want {
+				t.Fatalf("packet %q, want %q", b[:size], want)
+			}
+		}
+	}
+	if s := stats(w); s.Packets != n || s.Lost != 0 || s.Full != 0 || s.Late50 <= 0 || s.Late99 < s.Late50 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestWayLosesPackets(t *testing.T) {
+	t.Parallel()
+	w, in, _ := newTestWay(t, forwardOptions{Delay: time.Hour, Loss: 0.25, Seed: 1})
+	const n = wayLength * 2
+	for range n {
+		if _, err := unix.Write(in, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.move(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := stats(w)
+	if share := float64(s.Lost) / float64(n-s.Full); share < 0.23 || share > 0.27 {
+		t.Errorf("lost %.3f of the packets that had room, %+v", share, s)
+	}
+	if s.Packets != 0 || n-s.Full-s.Lost != wayLength {
+		t.Errorf("%+v", s)
+	}
+}
+
+// newTestWay returns a way and the far ends of its two sockets.
+func newTestWay(t *testing.T, o forwardOptions) (w *way, in, out int) {
+	t.Helper()
+	var ends [4]int
+	for i := 0; i < len(ends); i += 2 {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[i], ends[i+1] = pair[0], pair[1]
+		t.Cleanup(func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) })
+	}
+	return newWay(ends[1], ends[2], o), ends[0], ends[3]
+}
+
+// TestNamespacesVanish: what is in a namespace is not seen from outside, and all of it goes with the bed.
+func TestNamespacesVanish(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("it takes root")
+	}
+	n, err := newNamespace("test")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer n.close()
+	var inside []net.Interface
+	if err := n.do(func() (err error) { inside, err = net.Interfaces(); return err }); err != nil {
+		t.Fatal(err)
+	}
+	outside, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(inside) >= len(outside) || len(inside) == 0 {
+		t.Errorf("inside %v, outside %v", inside, outside)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if c, err := n.dial(ctx, "tcp4", "127.0.0.1:1"); err == nil {
+		_ = c.Close()
+		t.Error("an address of outside answers inside, where the loopback interface is down")
+	}
+}

@@ -1,0 +1,113 @@
+//go:build linux
+
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCellsOfATable(t *testing.T) {
+	t.Parallel()
+	run := func(alone, beside, yield float64, requests ...float64) result {
+		return result{
+			Contestant: "ebb low", Alone: alone, Idle: []float64{0.040, 0.041}, Requests: requests, IdlePage: 0.2, Page: 0.25, Meanwhile: 0.9,
+			Duels: []duel{{Congestion: "cubic", Solo: 100, Beside: beside, Yield: yield, Reclaim: 1}}, Queue50: 0.003, Queue99: 0.009, CPU: 0.1,
+		}
+	}
+	got := cells([]result{run(0.99, 98, 0.3, 0.045), run(0.97, 95, never, 0.050), run(0.98, 99, 0.4, 0.046)})
+	want := []string{
+		"ebb low", "98.0 (97.0)", "98 (95)", "0.40 (never)", "1.00 (1.00)", "+6 / +10", "1.25 (1.25)", "90 (90)", "3.0 (3.0) / 9.0 (9.0)", "10.0 (10.0)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("cells\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestFailedRunsAreSaid(t *testing.T) {
+	t.Parallel()
+	good, bad := result{Contestant: "curl", Alone: 1}, result{Contestant: "curl", Failed: "curl has ended"}
+	if got := cells([]result{bad, bad}); len(got) != 2 || !strings.Contains(got[1], "curl has ended") {
+		t.Errorf("all failed: %q", got)
+	}
+	if got := cells([]result{bad, good}); !strings.Contains(got[1], "100.0") || !strings.Contains(got[1], "curl has ended") {
+		t.Errorf("one failed: %q", got)
+	}
+}
+
+func TestGroupsOfCells(t *testing.T) {
+	t.Parallel()
+	a, b := path{Rate: 20, Buffer: 50 * time.Millisecond}, path{Rate: 100, Buffer: 50 * time.Millisecond}
+	got := groups([]result{
+		{Path: a, Contestant: "curl"}, {Path: a, Contestant: "ebb low"}, {Path: b, Contestant: "curl"},
+		{Path: a, Contestant: "curl", Run: 1}, {Path: a, Contestant: "curl", Congestion: "bbr"},
+	})
+	if len(got) != 3 || len(got[0].rows) != 2 || len(got[0].rows[0]) != 2 || len(got[0].rows[1]) != 1 || got[1].path != b || got[2].congestion != "bbr" {
+		t.Errorf("groups %+v", got)
+	}
+}
+
+func TestSlug(t *testing.T) {
+	t.Parallel()
+	if got, want := slug("curl, 50 % limit"), "curl-50-limit"; got != want {
+		t.Errorf("slug %q, want %q", got, want)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	if got, err := numbers("-rates", "20, 100"); err != nil || !slices.Equal(got, []int{20, 100}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, list := range []string{"", "20,", "0", "-5", "ten"} {
+		if got, err := numbers("-rates", list); err == nil || !strings.Contains(err.Error(), "-rates") {
+			t.Errorf("%q is %v, %v", list, got, err)
+		}
+	}
+}
+
+func TestVisits(t *testing.T) {
+	t.Parallel()
+	const length = 10 * time.Minute
+	all := visits(1, length, []string{"cubic", "bbr"})
+	busy := make([]int, length/time.Second)
+	kinds := map[string]int{}
+	for _, v := range all {
+		if v.at < 0 || v.lasts < time.Second || v.at+v.lasts > length {
+			t.Errorf("%+v is outside", v)
+		}
+		kinds[v.congestion]++
+		for s := v.at / time.Second; s < (v.at+v.lasts)/time.Second; s++ {
+			busy[s]++
+		}
+	}
+	if idle := len(busy) - len(slices.DeleteFunc(slices.Clone(busy), func(n int) bool { return n == 0 })); idle < 200 || idle > 450 {
+		t.Errorf("the line is idle for %d s of 600", idle)
+	}
+	if slices.Max(busy) < 2 || kinds["cubic"] < 5 || kinds["bbr"] < 5 {
+		t.Errorf("most at once %d, %v", slices.Max(busy), kinds)
+	}
+	if !slices.Equal(all, visits(1, length, []string{"cubic", "bbr"})) {
+		t.Error("not the same evening again")
+	}
+}
+
+func TestPageIsOfManySizes(t *testing.T) {
+	t.Parallel()
+	var sum, small int64
+	for i := range pageObjects {
+		size := objectSize(i)
+		sum += size
+		if size < 10_000 {
+			small++
+		}
+		if size < 2000 || size > 60_000 {
+			t.Errorf("object %d has %d bytes", i, size)
+		}
+	}
+	if sum += documentSize; sum < 1_000_000 || sum > 2_500_000 || small < pageObjects/3 {
+		t.Errorf("%d bytes, %d small objects", sum, small)
+	}
+}
