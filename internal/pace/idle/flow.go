@@ -1,0 +1,114 @@
+package idle
+
+import (
+	"net"
+	"sync"
+)
+
+// Flow is a transfer that shares lines with others: a job with all its connections.
+type Flow struct {
+	manager *Manager
+
+	// Guarded by manager.mu.
+	weight int
+	links  map[*link]struct{} // of its requests
+}
+
+// Mechanism is what makes room for others.
+type Mechanism string
+
+// The mechanisms.
+const (
+	// NoMechanism is for what is not held back: in the foreground, without a connection, over loopback, or on a system where only rate
+	// limits can.
+	NoMechanism     Mechanism = ""
+	WindowMechanism Mechanism = "window" // this package holds the receive window (Linux)
+	SystemMechanism Mechanism = "system" // the system's own LEDBAT, which shows nothing of itself (macOS, Windows)
+)
+
+// Use says that conn carries the flow's next request. It is to be called before that is written, so that nothing of the answer comes
+// with another window. The request is over when release is called, which may be called again. What is not TCP, nor on
+// top of it with a method NetConn, is none of a flow's business.
+//
+// A connection that carries requests of several flows counts for all of them, and is not held back while one of them is in the
+// foreground.
+func (f *Flow) Use(conn net.Conn) (release func()) {
+	tcp := tcpOf(conn)
+	if tcp == nil {
+		return func() {}
+	}
+	m := f.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.links[tcp]
+	if l == nil {
+		var err error
+		if l, err = newLink(tcp); err != nil {
+			return func() {} // it is closed already
+		}
+		m.links[tcp] = l
+	}
+	l.flows[f]++
+	f.links[l] = struct{}{}
+	m.settle(l)
+	return sync.OnceFunc(func() { f.release(l) })
+}
+
+// release ends a request, unless its connection has ended before.
+func (f *Flow) release(l *link) {
+	m := f.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l.flows[f] > 1 {
+		l.flows[f]--
+		return
+	}
+	if _, in := f.links[l]; in {
+		delete(f.links, l)
+		delete(l.flows, f)
+		m.settle(l)
+	}
+}
+
+// SetWeight changes the weight, also from and to the foreground, for the requests of now as well.
+func (f *Flow) SetWeight(weight int) {
+	m := f.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.weight = weight
+	for l := range f.links {
+		m.settle(l)
+	}
+}
+
+// Status is how the flow's line is shared now. With [WindowMechanism] it says what the controller of the path does, over all
+// connections on that.
+func (f *Flow) Status() (Mechanism, Status) {
+	m := f.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mechanism := NoMechanism
+	for l := range f.links {
+		if l.path != nil {
+			return WindowMechanism, l.path.control.Status()
+		}
+		if l.held && l.preferred {
+			mechanism = SystemMechanism
+		}
+	}
+	return mechanism, Status{}
+}
+
+// tcpOf is the connection below conn, and below TLS and tunnels; nil if there is none.
+func tcpOf(conn net.Conn) *net.TCPConn {
+	for {
+		switch c := conn.(type) {
+		case *net.TCPConn:
+			return c
+		case interface{ NetConn() net.Conn }:
+			conn = c.NetConn()
+		default:
+			return nil
+		}
+	}
+}

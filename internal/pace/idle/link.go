@@ -1,0 +1,127 @@
+package idle
+
+import (
+	"net"
+	"syscall"
+	"time"
+)
+
+// shares is what a flow of weight 1 is divided into for its connections.
+const shares = 1 << 8
+
+// link is a connection, and whose requests it carries. It is guarded by Manager.mu.
+type link struct {
+	conn  *net.TCPConn
+	raw   syscall.RawConn
+	flows map[*Flow]int // requests in flight
+	left  time.Duration // when the last one ended
+
+	held      bool // it is one of the background
+	preferred bool // the system has been told so, and heeds it
+	path      *path
+	line      *line
+
+	sensor
+	sample Sample
+	seen   reading
+	window int64 // that has been set; 0 for none
+	// What is asked for with each step is made but once.
+	observe, clamp func(fd uintptr)
+	err            error // of them
+}
+
+func newLink(conn *net.TCPConn) (*link, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{conn: conn, raw: raw, flows: map[*Flow]int{}}
+	l.observe = func(fd uintptr) { l.err = l.seen.read(fd) }
+	l.clamp = func(fd uintptr) { l.err = setWindow(fd, l.window) }
+	return l, nil
+}
+
+// foreground reports whether somebody waits for what the connection carries.
+func (l *link) foreground() bool {
+	for f := range l.flows {
+		if f.weight <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// weight is the connection's part of the weights of its flows.
+func (l *link) weight() int {
+	w := 0
+	for f := range l.flows {
+		w += f.weight * shares / len(f.links)
+	}
+	return max(w, 1)
+}
+
+// begin makes the connection a new one for the controller.
+func (l *link) begin(id uint64) {
+	l.sensor = sensor{}
+	l.sample = Sample{ID: id}
+	l.window = 0
+}
+
+// look brings the sample up to date.
+func (l *link) look(now time.Duration) error {
+	if err := l.raw.Control(l.observe); err != nil {
+		return err
+	}
+	if l.err != nil {
+		return l.err
+	}
+	l.line.own += l.sensor.take(now, l.seen, &l.sample)
+	l.sample.Weight = l.weight()
+	l.sample.Held = l.window > 0 && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
+	return nil
+}
+
+// hold sets the window, also when the kernel has let it grow on its own since. Less than one packet has the server wait for a timer
+// before each: that is what a window of 0 asks for, and nothing else should.
+func (l *link) hold(window int64) {
+	if window > 0 {
+		window = max(window, int64(l.sample.MSS))
+	}
+	if window == l.window && int64(l.seen.ssthresh) <= window {
+		return
+	}
+	l.window = window
+	_ = l.raw.Control(l.clamp) // of a closed connection, which the next look finds out
+}
+
+// open gives the window back to the kernel.
+func (l *link) open() {
+	if l.window > 0 {
+		l.window = 0
+		_ = l.set(openWindow)
+	}
+}
+
+// prefer says whether the system may let the connection have its share, or has to let everything else go first.
+func (l *link) prefer(normal bool) {
+	err := l.set(func(fd uintptr) error { return prefer(fd, normal) })
+	l.preferred = !normal && err == nil
+}
+
+func (l *link) mark(on bool) {
+	remote, ok := l.conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return
+	}
+	v6 := remote.IP.To4() == nil
+	_ = l.set(func(fd uintptr) error { return setDSCP(fd, v6, on) }) // it is a wish
+}
+
+// set changes the socket.
+func (l *link) set(change func(fd uintptr) error) error {
+	var failed error
+	if err := l.raw.Control(func(fd uintptr) { failed = change(fd) }); err != nil {
+		return err
+	}
+	return failed
+}

@@ -1,0 +1,139 @@
+package idle
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// place is where a bottleneck may be: connections with the same one may share it.
+type place struct {
+	index int    // of the interface
+	name  string // of the interface, for people
+	near  bool   // on the networks of the interface itself, not behind a router
+}
+
+func (p place) String() string {
+	if p.near {
+		return p.name + ", local network"
+	}
+	return p.name
+}
+
+// locate finds the place of a connection; false for one that no other machine sees. What lies behind the interface nobody knows: all
+// that leaves by it is taken to share one bottleneck. A proxy on this machine hides all of that.
+func locate(conn *net.TCPConn) (place, bool) {
+	local, remote := addrOf(conn.LocalAddr()), addrOf(conn.RemoteAddr())
+	if !local.IsValid() || remote.IsLoopback() {
+		return place{}, false // before anything is asked for: most often it is a test, or a proxy
+	}
+	return placeOf(local, remote, addresses())
+}
+
+// address is one of this machine's, with its network.
+type address struct {
+	index int    // of the interface
+	name  string // of the interface
+	netip.Prefix
+}
+
+// addresses are those of this machine, as many as can be read.
+func addresses() []address {
+	all, _ := net.Interfaces() // all in one place is the careful guess
+	var out []address
+	for _, i := range all {
+		nets, _ := i.Addrs() // it is just going away
+		for _, n := range nets {
+			if prefix, err := netip.ParsePrefix(n.String()); err == nil {
+				out = append(out, address{i.Index, i.Name, prefix})
+			}
+		}
+	}
+	return out
+}
+
+func placeOf(local, remote netip.Addr, own []address) (at place, shared bool) {
+	local, remote = local.WithZone(""), remote.WithZone("")
+	for _, a := range own {
+		switch a.Addr() {
+		case remote:
+			return place{}, false
+		case local:
+			at = place{a.index, a.name, a.Contains(remote)}
+		}
+	}
+	return at, true
+}
+
+func addrOf(a net.Addr) netip.Addr {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap()
+}
+
+// path is all background connections of a place.
+type path struct {
+	place
+	control controller
+	links   []*link       // in the order in which they came
+	used    time.Duration // when it had some for the last time
+	samples []Sample
+	last    Status // that was logged
+}
+
+// step has the controller set the windows, and returns in what time it is to be asked again.
+func (p *path) step(now time.Duration, log *slog.Logger) time.Duration {
+	p.used = now
+	p.samples = p.samples[:0]
+	for _, l := range p.links {
+		p.samples = append(p.samples, l.sample)
+	}
+	windows, again := p.control.Step(now, p.samples, Surroundings{Others: p.links[0].line.others})
+	for i, l := range p.links {
+		l.hold(windows[i])
+	}
+	if is := p.control.Status(); is.State != p.last.State || is.Signal != p.last.Signal {
+		p.last = is
+		log.Debug("background transfers", "line", p.place, "state", is.State, "signal", is.Signal,
+			"delay", is.Delay, "base", is.Base, "window", is.Window, "rate", is.Rate, "capacity", is.Capacity)
+	}
+	return again
+}
+
+func (p *path) remove(l *link) {
+	p.links = slices.DeleteFunc(p.links, func(other *link) bool { return other == l })
+}
+
+// maxDebt bounds how much of what the background connections got the interface may still have to show.
+const maxDebt = 64 << 10
+
+// line is an interface, and what came in on it beside our background connections.
+type line struct {
+	index  int
+	links  int   // background connections
+	own    int64 // bytes that they got since the last look
+	total  int64 // of the interface, at the last look; −1 before
+	debt   int64 // bytes that they got but the interface has not shown: the looks at both are not of one moment
+	others int64 // see Surroundings.Others
+}
+
+func newLine(index int) *line { return &line{index: index, total: -1, others: -1} }
+
+// look takes what came in on the interface in total, −1 when nobody can tell.
+func (l *line) look(total int64) {
+	own, before := l.own, l.total
+	l.own, l.total = 0, total
+	switch {
+	case total < 0:
+	case before < 0:
+		l.others = max(l.others, 0)
+	case total >= before: // or it began anew
+		l.debt += own - (total - before)
+		l.others += max(-l.debt, 0)
+		l.debt = min(max(l.debt, 0), max(maxDebt, own))
+	}
+}

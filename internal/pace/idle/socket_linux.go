@@ -1,0 +1,43 @@
+package idle
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// windowed says that this package can hold receive windows here.
+const windowed = true
+
+// unclamped is the window clamp of a connection that has none: 65535 << 14, the largest that TCP can offer.
+const unclamped = 65535 << 14
+
+const optionTimestamps = 1 // TCPI_OPT_TIMESTAMPS
+
+// read asks for TCP_INFO. Without TCP's time stamps the kernel guesses at round trips from whole windows, which is worth nothing here.
+func (r *reading) read(fd uintptr) error {
+	info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return err
+	}
+	*r = reading{
+		received: int64(info.Bytes_received), segments: info.Segs_in, data: info.Data_segs_in, disorder: info.Rcv_ooopack,
+		mss: int(info.Rcv_mss), ssthresh: int(info.Rcv_ssthresh),
+	}
+	if info.Options&optionTimestamps != 0 {
+		r.rtt = time.Duration(info.Rcv_rtt) * time.Microsecond
+	}
+	r.unread, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
+	return err
+}
+
+// setWindow bounds the window that the connection offers, in bytes; the kernel raises what is below 1152. What has been offered stays
+// so: that the window shrinks as data arrive is the kernel's doing (RFC 9293 section 3.8.6).
+func setWindow(fd uintptr, window int64) error {
+	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(min(max(window, 1), unclamped)))
+}
+
+func openWindow(fd uintptr) error { return setWindow(fd, unclamped) }
+
+// prefer does nothing: a sender's congestion control would not help a receiver.
+func prefer(uintptr, bool) error { return unix.ENOTSUP }

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package idle
+
+import "errors"
+
+// windowed says that this package can hold receive windows here.
+const windowed = false
+
+func (r *reading) read(uintptr) error { return errors.ErrUnsupported }
+
+func setWindow(uintptr, int64) error { return errors.ErrUnsupported }
+
+func openWindow(uintptr) error { return errors.ErrUnsupported }
