@@ -63,7 +63,7 @@ var codeRows = []codeRow{
 	{OverlappingRanges, "BG_E_OVERLAPPING_RANGES", Fatal, "Two ranges of a file have bytes in common.", "Give each byte once."},
 	{ConnectFailure, "BG_E_CONNECT_FAILURE", Transient, "No connection to the server could be made.", "Check name and port, if this lasts."},
 	{ConnectionClosed, "BG_E_CONNECTION_CLOSED", Transient, "The server closed the connection too early.", "Nothing; it is tried again."},
-	{BlockedByPolicy, "BG_E_BLOCKED_BY_POLICY", Transient, "The administrator's policy gives the job no bandwidth at this time.", "Wait for the time that it does, or make it a foreground job."},
+	{BlockedByPolicy, "BG_E_BLOCKED_BY_POLICY", Transient, "The administrator's policy gives the job no bandwidth at this time.", "Wait for the time that ebb why names. The schedule exempts foreground jobs, a quota does not."},
 	{InvalidProxyInfo, "BG_E_INVALID_PROXY_INFO", NeedsAction, "The list of proxies, or of hosts without one, cannot be read.", "Write proxies like http://proxy.example:3128, and hosts like *.example.com."},
 	{InvalidCredentials, "BG_E_INVALID_CREDENTIALS", NeedsAction, "The stored credentials cannot be read.", "Set them again with: ebb credentials set ID"},
 	{InvalidHashAlgorithm, "BG_E_INVALID_HASH_ALGORITHM", Fatal, "The algorithm of the checksum is not known.", "Give sha256, sha512, sha1 or md5."},

@@ -24,7 +24,7 @@ import (
 	"github.com/ebb-transfer/ebb/job"
 )
 
-var soakFor = flag.Duration("soak", 30*time.Second, "how long TestSoak makes trouble")
+var soakFor = flag.Duration("soak", time.Minute, "how long TestSoak makes trouble")
 
 const (
 	soakClients = 8
