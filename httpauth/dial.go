@@ -31,6 +31,9 @@ func newBufferedConn(c net.Conn) *bufferedConn {
 	return &bufferedConn{Conn: c, r: bufio.NewReaderSize(b, readAhead), budget: b}
 }
 
+// NetConn returns the connection below, as that of tls.Conn does: through both, a caller finds the socket.
+func (c *bufferedConn) NetConn() net.Conn { return c.Conn }
+
 func (c *bufferedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
 // budget bounds what may be read from a connection while its peer is not trusted with more.

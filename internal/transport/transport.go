@@ -6,6 +6,7 @@ package transport
 import (
 	"context"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -57,6 +58,10 @@ type Source struct {
 	// CheckedBy names CheckCertificate: one that replaces another has a new name, so that it is asked about new connections. "" is
 	// the part of Try before its "/", which is the job.
 	CheckedBy string
+	// Conn, if not nil, is told of each connection that a request of the source goes over, before that is written; what is above TCP in
+	// it has a method NetConn for what is below. The func that it returns is called once when the source's requests
+	// go over that connection no more. It is called by several goroutines at once.
+	Conn func(net.Conn) (release func())
 	// Owner is the actor ID of the job's owner, such as "uid:1000": implicit credentials are that user's. "" is
 	// the user of this process.
 	Owner string

@@ -33,6 +33,7 @@ const (
 type hop struct {
 	source transport.Source
 	url    *url.URL // the source's, or where a redirect led
+	usage  *usage
 	began  time.Time
 
 	mu      sync.Mutex // guards all below: net/http tells them from goroutines of its own
@@ -52,6 +53,7 @@ func hopOf(ctx context.Context) *hop {
 func (h *hop) context(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(context.WithValue(ctx, hopKey{}, h), &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
+			h.usage.got(info.Conn)
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.address = info.Conn.RemoteAddr().String()

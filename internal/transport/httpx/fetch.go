@@ -40,6 +40,7 @@ type fetch struct {
 	at         *url.URL        // where the last answer came from
 	ctx        context.Context // bounds the body, too
 	stop       context.CancelCauseFunc
+	usage      *usage
 }
 
 func (d *Downloader) newFetch(ctx context.Context, src transport.Source) (*fetch, error) {
@@ -53,6 +54,7 @@ func (d *Downloader) newFetch(ctx context.Context, src transport.Source) (*fetch
 	}
 	f := &fetch{downloader: d, source: src, url: u, origin: origin}
 	f.ctx, f.stop = context.WithCancelCause(ctx)
+	f.usage = newUsage(f.ctx, src.Conn)
 	return f, nil
 }
 
@@ -160,7 +162,7 @@ func (f *fetch) roundTrip(at *url.URL, method string, offset int64) (*http.Respo
 	if origin != f.origin {
 		src = foreign(src)
 	}
-	h := &hop{source: f.source, url: at, began: time.Now()}
+	h := &hop{source: f.source, url: at, usage: f.usage, began: time.Now()}
 	req := f.request(at, src.Headers, offset).WithContext(h.context(f.ctx))
 	req.Method = method
 	resp, err := f.downloader.send(src, req)
