@@ -19,6 +19,7 @@ type path struct {
 	Base   time.Duration `json:"base_ns"`   // round trip of an idle line
 	Loss   float64       `json:"loss,omitempty"`
 	Jitter time.Duration `json:"jitter_ns,omitempty"`
+	Queue  string        `json:"queue,omitempty"` // "" is tbf with one queue, first in, first out
 }
 
 func (p path) String() string {
@@ -29,11 +30,21 @@ func (p path) String() string {
 	if p.Jitter > 0 {
 		s += fmt.Sprintf(", jitter %s", p.Jitter)
 	}
+	if p.Queue != "" {
+		s += ", " + p.Queue
+	}
 	return s
 }
 
 // capacity is that of the bottleneck in bytes per second, as tbf counts them: with IP, TCP and Ethernet headers.
 func (p path) capacity() float64 { return float64(p.Rate) * 1e6 / 8 }
+
+// room is what fits into the queue of the bottleneck, in bytes.
+func (p path) room() int { return max(int(p.capacity()*p.Buffer.Seconds()), 2*1514) }
+
+// burst is how much of the line's time may pass unused and still be caught up: the kernel's timers and a busy machine are not
+// more exact than that.
+const burst = 2 * time.Millisecond
 
 // The hosts of the bed. Each client has an interface "wan" with the address clientAddr(i).
 const (
@@ -145,13 +156,13 @@ func (b *bed) away(ctx context.Context) error {
 	return err
 }
 
-// bottleneck limits what goes to the clients. The burst is what the line sends in 2 ms: the kernel's timers and a busy
-// machine are not more exact than that.
+// bottleneck limits what goes to the clients, unless the forwarder does.
 func (b *bed) bottleneck(ctx context.Context) error {
-	burst := max(int(b.path.capacity()*0.002), 2*1514)
-	limit := int(b.path.capacity() * b.path.Buffer.Seconds())
+	if b.path.Queue != "" {
+		return nil
+	}
 	return b.router.run(ctx, "", "tc", "qdisc", "add", "dev", "lan", "root", "tbf", "rate", fmt.Sprintf("%dmbit", b.path.Rate),
-		"burst", fmt.Sprint(burst), "limit", fmt.Sprint(max(limit, 2*1514)))
+		"burst", fmt.Sprint(max(int(b.path.capacity()*burst.Seconds()), 2*1514)), "limit", fmt.Sprint(b.path.room()))
 }
 
 // close takes the bed away, and with it whatever still runs in it.

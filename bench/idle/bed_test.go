@@ -181,7 +181,7 @@ func TestWayLosesPackets(t *testing.T) {
 	if share := float64(s.Lost) / float64(n-s.Full); share < 0.23 || share > 0.27 {
 		t.Errorf("lost %.3f of the packets that had room, %+v", share, s)
 	}
-	if s.Packets != 0 || n-s.Full-s.Lost != wayLength {
+	if s.Packets != 0 || n-s.Full-s.Lost != wayLength-1 {
 		t.Errorf("%+v", s)
 	}
 }

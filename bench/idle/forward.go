@@ -35,6 +35,7 @@ type forwarderStats struct {
 	Largest int           `json:"largest"` // packet, in bytes: more than 1500 and the interfaces make packets of several
 	Full    int64         `json:"full"`    // packets lost for want of room, which must not happen
 	Lost    int64         `json:"lost"`    // packets lost on purpose
+	Dropped int64         `json:"dropped"` // packets that the bottleneck has dropped, if the forwarder plays it
 }
 
 func (s forwarderStats) String() string {
@@ -50,6 +51,9 @@ type forwardOptions struct {
 	Loss   float64       // of what goes to the clients
 	Jitter time.Duration // mean of what is added at times to the way to the clients
 	Seed   uint64
+	Queue  string  // of the bottleneck to the clients; "" for none
+	Rate   float64 // of the bottleneck, in bytes per second
+	Room   int     // of the queue, in bytes
 }
 
 func startForwarder(ctx context.Context, near, far *os.File, p path) (*forwarder, error) {
@@ -57,7 +61,9 @@ func startForwarder(ctx context.Context, near, far *os.File, p path) (*forwarder
 	if err != nil {
 		return nil, err
 	}
-	options, err := json.Marshal(forwardOptions{Delay: p.Base / 2, Loss: p.Loss, Jitter: p.Jitter, Seed: 1})
+	options, err := json.Marshal(forwardOptions{
+		Delay: p.Base / 2, Loss: p.Loss, Jitter: p.Jitter, Seed: 1, Queue: p.Queue, Rate: p.capacity(), Room: p.room(),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type options struct {
 	servers     string
 	loss        float64
 	jitter      time.Duration
+	queue       string
 	runs        int
 	long        time.Duration
 	dir         string
@@ -60,6 +61,7 @@ func main() {
 	flag.StringVar(&o.servers, "servers", "cubic", "congestion `controls` of the background's server: cubic, bbr")
 	flag.Float64Var(&o.loss, "loss", 0, "`share` of the packets to the clients that get lost at random")
 	flag.DurationVar(&o.jitter, "jitter", 0, "mean of what is added to the delay for 10 ms each")
+	flag.StringVar(&o.queue, "queue", "", "`discipline` of the bottleneck: codel or fq-codel instead of one queue, first in, first out")
 	flag.IntVar(&o.runs, "runs", 3, "how often each cell is measured")
 	flag.DurationVar(&o.long, "long", 10*time.Minute, "how long the run with a random foreground takes, once with and once without ebb")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "`folder` for a temporary folder with what is downloaded")
@@ -165,6 +167,9 @@ func newBench(o options) (*bench, error) {
 			return nil, fmt.Errorf("congestion control %q: there are cubic and bbr", c)
 		}
 	}
+	if !slices.Contains([]string{"", codelQueue, fqCodelQueue}, o.queue) {
+		return nil, fmt.Errorf("-queue %s: there are %s and %s", o.queue, codelQueue, fqCodelQueue)
+	}
 	rates, err1 := numbers("-rates", o.rates)
 	bases, err2 := numbers("-bases", o.bases)
 	buffers, err3 := numbers("-buffers", o.buffers)
@@ -172,7 +177,7 @@ func newBench(o options) (*bench, error) {
 		for _, base := range bases {
 			for _, buffer := range buffers {
 				b.paths = append(b.paths, path{
-					Rate: rate, Buffer: time.Duration(buffer) * time.Millisecond, Base: time.Duration(base) * time.Millisecond, Loss: o.loss, Jitter: o.jitter,
+					Rate: rate, Buffer: time.Duration(buffer) * time.Millisecond, Base: time.Duration(base) * time.Millisecond, Loss: o.loss, Jitter: o.jitter, Queue: o.queue,
 				})
 			}
 		}
