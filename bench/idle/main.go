@@ -119,7 +119,11 @@ func run(ctx context.Context, o options) (err error) {
 		if !ok {
 			return fmt.Errorf("-only %s: the parts are cells, share and long", part)
 		}
-		if err := measure(ctx); err != nil {
+		err := measure(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 	}

@@ -41,8 +41,11 @@ func TestGroupsOfCells(t *testing.T) {
 	t.Parallel()
 	a, b := path{Rate: 20, Buffer: 50 * time.Millisecond}, path{Rate: 100, Buffer: 50 * time.Millisecond}
 	got := groups([]result{
-		{Path: a, Contestant: "curl"}, {Path: a, Contestant: "ebb low"}, {Path: b, Contestant: "curl"},
-		{Path: a, Contestant: "curl", Run: 1}, {Path: a, Contestant: "curl", Congestion: "bbr"},
+		{Path: a, Contestant: "curl"},
+		{Path: a, Contestant: "ebb low"},
+		{Path: b, Contestant: "curl"},
+		{Path: a, Contestant: "curl", Run: 1},
+		{Path: a, Contestant: "curl", Congestion: "bbr"},
 	})
 	if len(got) != 3 || len(got[0].rows) != 2 || len(got[0].rows[0]) != 2 || len(got[0].rows[1]) != 1 || got[1].path != b || got[2].congestion != "bbr" {
 		t.Errorf("groups %+v", got)

@@ -47,18 +47,19 @@ const settle = 300 * time.Millisecond
 // yields returns how many seconds after from the first stretch of the length of settle begins in which the rate is below the bound
 // on average; never when none does before to.
 func (s series) yields(from, to time.Duration, bound float64) float64 {
-	return first(from, to, func(at time.Duration) bool { return s.rate(at, at+settle) < bound })
+	return begins(from, to, func(at time.Duration) bool { return s.rate(at, at+settle) < bound })
 }
 
 // reclaims is the same for a rate of at least the bound.
 func (s series) reclaims(from, to time.Duration, bound float64) float64 {
-	return first(from, to, func(at time.Duration) bool { return s.rate(at, at+settle) >= bound })
+	return begins(from, to, func(at time.Duration) bool { return s.rate(at, at+settle) >= bound })
 }
 
 // never is the time until what has not happened.
 const never = -1.0
 
-func first(from, to time.Duration, holds func(time.Duration) bool) float64 {
+// begins returns how many seconds after from something holds first.
+func begins(from, to time.Duration, holds func(time.Duration) bool) float64 {
 	for at := from; at+settle <= to; at += 10 * time.Millisecond {
 		if holds(at) {
 			return (at - from).Seconds()

@@ -46,7 +46,7 @@ func TestSeriesBytes(t *testing.T) {
 			t.Errorf("%s: %v bytes, want %v", test.name, got, test.want)
 		}
 	}
-	if got := (series)(nil).bytes(0, time.Second); got != 0 {
+	if got := series(nil).bytes(0, time.Second); got != 0 {
 		t.Errorf("nothing seen: %v bytes", got)
 	}
 	if got := s.rate(10*ms, 20*ms); got != 20_000 {

@@ -75,7 +75,9 @@ func TestQueueOverTime(t *testing.T) {
 	t.Parallel()
 	echoes := []echo{
 		{At: 900 * ms, Took: time.Second}, // before
-		{At: 1000 * ms, Took: 20 * ms}, {At: 1050 * ms, Took: 35 * ms}, {At: 1090 * ms, Took: 25 * ms},
+		{At: 1000 * ms, Took: 20 * ms},
+		{At: 1050 * ms, Took: 35 * ms},
+		{At: 1090 * ms, Took: 25 * ms},
 		{At: 1100 * ms}, // lost
 		{At: 1250 * ms, Took: 19 * ms},
 		{At: 1350 * ms, Took: time.Second}, // after
