@@ -12,12 +12,15 @@ const (
 	drainDepth  = 0.5
 	// drainMost is left of the window at least missing, however small the queue.
 	drainMost = 0.9
+	// drainPause is between two drains at least.
+	drainPause = 2 * time.Second
 )
 
 // drain is the state that lets the queue run empty for a moment.
 type drain struct {
 	at     time.Duration // of the next one
-	before float64       // the window to come back to
+	last   time.Duration
+	before float64 // the window to come back to
 	rounds int
 }
 
@@ -26,8 +29,16 @@ func (d *drain) plan(c *Controller) {
 	d.at = c.now + time.Duration(spread*float64(drainPeriod))
 }
 
+// hasten has the next drain in a few rounds.
+func (d *drain) hasten(c *Controller) {
+	if c.now-d.last > drainPause {
+		d.at = min(d.at, c.now+time.Duration((0.5+c.random.Float64())*newcomerRounds*float64(c.round)))
+	}
+}
+
 func (c *Controller) beginDrain() {
 	c.drain.plan(c)
+	c.drain.last = c.now
 	c.drain.before, c.drain.rounds = c.window, 0
 	c.enter(Draining, c.signal)
 	c.deepen()

@@ -30,26 +30,36 @@ const (
 	// A window that is not filled is tightened to what is, with some room, so that a server that wakes does not send a burst.
 	slowUse    = 0.6
 	slowRoom   = 1.6
-	slowRounds = 4
+	slowRounds = 8
 	growUse    = 0.75
 
-	// emptyRounds without any queue are the sign that the line has become free: ramp.
+	// emptyRounds without any queue are the sign that the line has become free, unless we are at its capacity: there it takes a
+	// window that grew by emptyGrowth without any queue to show that there is more.
 	emptyRounds = 4
+	emptyGrowth = 1.15
+	nearFull    = 0.9 // of the capacity
 	// referenceTime is how slowly the reference follows the window down; below a third of it somebody else has come.
 	referenceTime = 5 * time.Second
 	referencePart = 1.0 / 3
+	// A rate that falls below newcomerPart of the usual one is the sign of a newcomer: let it see the path without a queue soon.
+	newcomerPart   = 0.8
+	newcomerRounds = 4
+	usualTime      = time.Second
 )
 
 // hold is the state that keeps the queue near the target.
 type hold struct {
 	reference float64
-	empty     int // rounds without a queue
-	slow      int // rounds in which the window was not filled
+	empty     int     // rounds without a queue
+	emptyFrom float64 // the window when the first of them began
+	usual     float64 // rate, over usualTime
+	slow      int     // rounds in which the window was not filled
 }
 
 func (c *Controller) beginHold(signal Signal) {
 	c.enter(Holding, signal)
-	c.hold = hold{reference: c.window}
+	c.hold = hold{reference: c.window, emptyFrom: c.window}
+	c.yield.enough = c.now
 }
 
 func (c *Controller) stepHold() {
@@ -71,12 +81,16 @@ func (c *Controller) stepHold() {
 	}
 	c.adjust(elapsed)
 	c.hold.reference = max(c.window, c.hold.reference*math.Exp(-elapsed.Seconds()/referenceTime.Seconds()))
+	c.hold.usual += (c.rate - c.hold.usual) * min(1, elapsed.Seconds()/usualTime.Seconds())
+	if c.rate < newcomerPart*c.hold.usual && c.hold.slow == 0 {
+		c.drain.hasten(c)
+	}
 	switch {
 	case c.window < referencePart*c.hold.reference:
 		c.giveWay(c.signal)
 	case c.window <= float64(c.least()) && c.delay > c.target():
 		c.giveWay(DelaySignal)
-	case c.hold.empty >= emptyRounds:
+	case c.hold.empty >= emptyRounds && (c.rate < nearFull*c.capacity || c.window > emptyGrowth*c.hold.emptyFrom):
 		c.enter(Ramping, DelaySignal)
 		c.ramp = ramp{growth: gentleGrowth}
 	}
@@ -90,7 +104,7 @@ func (c *Controller) adjust(elapsed time.Duration) {
 	used := c.flight() / c.window
 	c.hold.empty++
 	if c.delay > timestampGrain+c.delays.margin() || used < growUse {
-		c.hold.empty = 0
+		c.hold.empty, c.hold.emptyFrom = 0, c.window
 	}
 	c.hold.slow++
 	if used >= slowUse {

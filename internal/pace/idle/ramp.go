@@ -44,6 +44,10 @@ func (c *Controller) stepRamp() {
 // endRamp goes back to what the path has delivered. Where that is nothing, the line is somebody else's.
 func (c *Controller) endRamp() {
 	fits := c.ramp.peak*c.base.Seconds() + float64(peakRoom*c.packet())
+	if c.signal == DeficitSignal && c.ramp.peak < deficitPart*c.capacity {
+		c.giveWay(DeficitSignal)
+		return
+	}
 	c.window = min(c.window, max(fits, float64(c.least())))
 	if c.delay > c.target() && c.window <= float64(c.least()) {
 		c.giveWay(DelaySignal)

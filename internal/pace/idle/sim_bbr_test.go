@@ -25,6 +25,7 @@ type bbr struct {
 	minRTT   time.Duration
 	minAt    time.Duration
 	probing  time.Duration // end of the low-window phase; 0 when there is none
+	resumed  time.Duration // end of the latest such phase
 	phase    int
 	phaseEnd time.Duration
 }
@@ -62,6 +63,10 @@ func (c *bbr) onAck(s *sender, p inFlight, _ bool) {
 	if rtt := now - p.sent; c.minRTT == 0 || rtt <= c.minRTT {
 		c.minRTT, c.minAt = rtt, now
 	}
+	if c.probing > 0 || p.sent < c.resumed { // too little is sent on purpose: that says nothing of the bandwidth
+		c.advance(s, now)
+		return
+	}
 	if elapsed := now - p.deliveredAt; elapsed > 0 {
 		rate := float64(s.delivered-p.delivered) / elapsed.Seconds()
 		c.rates[c.round%bbrRounds] = max(c.rates[c.round%bbrRounds], rate)
@@ -98,7 +103,7 @@ func (c *bbr) advance(s *sender, now time.Duration) {
 		}
 	case c.probing > 0:
 		if now >= c.probing {
-			c.probing, c.minAt = 0, now
+			c.probing, c.minAt, c.resumed = 0, now, now
 		}
 	case now-c.minAt > bbrMinAge:
 		c.probing = now + bbrProbeRTT + c.minRTT

@@ -1,6 +1,7 @@
 package idle
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -13,7 +14,7 @@ type encounter struct {
 
 const (
 	fgStart = 10 * time.Second
-	fgEnd   = 35 * time.Second
+	fgEnd   = 30 * time.Second
 )
 
 // alone is the part of the line that one background download gets when nobody else is there, between 2 s and end.
@@ -72,4 +73,22 @@ func jain(shares ...float64) float64 {
 		squares += s * s
 	}
 	return sum * sum / float64(len(shares)) / squares
+}
+
+// lineName names a line as the tables do: Mbit/s, ms of buffer, ms of base round trip, and what is special.
+func lineName(s lineSpec) string {
+	name := fmt.Sprintf("%.0fM-%dms-%dms", s.rate/1e6, s.buffer.Milliseconds(), s.base.Milliseconds())
+	if s.codel {
+		name += "-codel"
+	}
+	if s.fq {
+		name += "-fq"
+	}
+	if s.loss > 0 {
+		name += fmt.Sprintf("-loss%g%%", 100*s.loss)
+	}
+	if s.jitter > 0 {
+		name += fmt.Sprintf("-jitter%dms", s.jitter.Milliseconds())
+	}
+	return name
 }

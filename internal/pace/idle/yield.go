@@ -1,6 +1,9 @@
 package idle
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// quietPart is the part of the target above which a sample shows somebody else's queue.
@@ -13,10 +16,12 @@ const (
 	// cutShort is how soon after a ramp's beginning another yield means that it was wrong.
 	cutShort = 3 * time.Second
 
-	// calmFactor: when no sample has been above the target for that many quiet times, what is there may be another background
-	// transfer that keeps its own small queue: join it slowly.
-	calmFactor = 4
-	calmLeast  = 2 * time.Second
+	// steadyBand: when the delay has stayed within it for steadyFactor times the quiet, below the target, then what is there is
+	// another background transfer that keeps its own small queue, and can be joined slowly. The queue of a foreground
+	// transfer goes up and down, even where the network keeps it short.
+	steadyBand   = 2500 * time.Microsecond
+	steadyFactor = 4
+	steadyLeast  = 2 * time.Second
 
 	// rampPart of what the path is known to hold is where a ramp begins that follows a yield.
 	rampPart = 0.05
@@ -24,10 +29,18 @@ const (
 	// trickle is the part of the capacity that a yield may use, of a packet per round trip at least.
 	trickle = 0.02
 
-	// A rate below deficitPart of the capacity for deficitTime beside some delay is somebody else's doing.
-	deficitPart  = 0.4
-	deficitDelay = 0.15
-	deficitTime  = 500 * time.Millisecond
+	// A rate below deficitPart of the capacity for deficitTime, with a window that is filled, is somebody else's doing: one who
+	// has a queue of his own (FQ), or another background transfer. Only who makes way sees which: behind a queue of our own,
+	// there is none when we are quiet, and the next ramp is cut short again; another background transfer keeps its small
+	// queue. That one is joined, and for sharedTime only a fall below lostPart of the best rate since then counts.
+	deficitPart = 0.65
+	deficitTime = time.Second
+	lostPart    = 0.4
+	sharedTime  = 30 * time.Second
+	// restQuiet is the quiet after a deficit: another background transfer needs time to fill the line.
+	restQuiet = time.Second
+	// standing is the mean delay that shows the small queue of another background transfer.
+	standing = 1250 * time.Microsecond
 
 	// Traffic of this machine beside ours above hostPart of the capacity over hostTime.
 	hostPart = 0.05
@@ -38,9 +51,17 @@ const (
 type yield struct {
 	quiet  time.Duration // that must pass without a queue
 	loud   time.Duration // latest sample above the quiet part of the target
-	over   time.Duration // latest sample above the target
+	steady time.Duration // since when the delay has stayed in a band
+	lowest time.Duration // the band
+	widest time.Duration
 	ramped time.Duration // when the latest yield was left
 
+	sum    time.Duration // of the samples since loud
+	count  int           // of them
+	before float64       // the window that it began with
+
+	shared time.Duration // until when another background transfer is taken to be on the line
+	best   float64       // rate, since it was joined
 	enough time.Duration // since when the rate is no deficit
 }
 
@@ -52,8 +73,12 @@ func (c *Controller) giveWay(signal Signal) {
 	case c.now-c.yield.ramped > 3*cutShort:
 		c.yield.quiet = shortestQuiet
 	}
-	c.yield.loud, c.yield.over = c.now, c.now
+	if signal == DeficitSignal {
+		c.yield.quiet = max(c.yield.quiet, restQuiet)
+	}
+	c.yield.disturb(c.now)
 	c.enter(Yielding, signal)
+	c.yield.before = c.window
 	c.window = c.trickleWindow()
 }
 
@@ -64,44 +89,69 @@ func (c *Controller) trickleWindow() float64 {
 
 // see takes note of a sample of the path's queue.
 func (y *yield) see(c *Controller, raw time.Duration) {
+	y.sum += raw
+	y.count++
 	if raw > time.Duration(quietPart*float64(delayTarget))+3*c.delays.margin() {
-		y.loud = c.now
+		y.loud, y.sum, y.count = c.now, 0, 0
 	}
-	if raw > delayTarget+2*c.delays.margin() {
-		y.over = c.now
+	y.lowest, y.widest = min(y.lowest, raw), max(y.widest, raw)
+	if y.widest-y.lowest > steadyBand+3*c.delays.margin() || raw > delayTarget+2*c.delays.margin() {
+		y.steady, y.lowest, y.widest = c.now, raw, raw
 	}
+}
+
+// disturb restarts all quiet times.
+func (y *yield) disturb(now time.Duration) {
+	y.loud, y.sum, y.count = now, 0, 0
+	y.steady, y.lowest, y.widest = now, math.MaxInt64, 0
 }
 
 func (c *Controller) stepYield() {
 	c.window = c.trickleWindow()
 	if c.hostBusy() {
-		c.yield.loud, c.yield.over = c.now, c.now
+		c.yield.disturb(c.now)
 	}
 	if !c.fresh {
 		return
 	}
 	quiet := max(c.yield.quiet, quietRounds*c.base)
-	switch {
-	case c.now-c.yield.loud > quiet:
+	calm := max(steadyFactor*c.yield.quiet, steadyLeast, quietRounds*c.base)
+	if c.signal == DeficitSignal {
+		calm = quiet
+	}
+	switch stands := c.yield.sum > time.Duration(c.yield.count)*(standing+c.delays.margin()); {
+	case c.now-c.yield.loud > quiet && !stands:
 		c.yield.ramped = c.now
 		c.enter(Ramping, c.signal)
 		c.window = max(c.window, startPackets/2*float64(c.packet()), rampPart*c.capacity*c.base.Seconds())
 		c.ramp = ramp{growth: rampGrowth}
-	case c.now-c.yield.over > max(calmFactor*c.yield.quiet, calmLeast, quietRounds*c.base):
-		c.yield.ramped = c.now
-		c.window = max(c.window, 2*float64(c.least()))
-		c.beginHold(c.signal)
+	case c.now-c.yield.steady > calm:
+		c.join()
 	}
 }
 
-// starved tells whether too little arrives for what the path is known to carry, for long enough, beside a queue.
+// join goes beside another background transfer: where the yield was only to see who is there, with the window from before.
+func (c *Controller) join() {
+	c.yield.ramped = c.now
+	c.yield.shared, c.yield.best = c.now+sharedTime, 0
+	c.window = max(c.window, 2*float64(c.least()))
+	if c.signal == DeficitSignal {
+		c.window = max(c.window, c.yield.before)
+	}
+	c.beginHold(DelaySignal)
+}
+
+// starved tells whether too little arrives for what the path is known to carry, for long enough.
 func (c *Controller) starved() bool {
-	short := c.rate < deficitPart*c.capacity && c.flight() > slowUse*c.window && !c.anyHeld() &&
-		c.delay > time.Duration(deficitDelay*float64(c.target()))+c.delays.margin()
-	if !short {
+	c.yield.best = max(c.yield.best, c.rate)
+	expected := deficitPart * c.capacity
+	if c.now < c.yield.shared {
+		expected = lostPart * c.yield.best
+	}
+	if c.rate >= expected || c.flight() < growUse*c.window || c.delay < timestampGrain || c.anyHeld() {
 		c.yield.enough = c.now
 	}
-	return c.now-c.yield.enough > max(deficitTime, 4*c.round)
+	return c.now-c.yield.enough > max(deficitTime, 10*c.base)
 }
 
 func (c *Controller) anyHeld() bool {
