@@ -16,6 +16,28 @@ type Snapshot struct {
 	Rate int64 `json:"rate"`
 	// Waits says in one sentence why the job does not move; "" while it does or is final.
 	Waits string `json:"waits,omitempty"`
+	// Idle says how the job leaves room for others on its line; nil while it does not: in the foreground, while nothing is
+	// transferred, or over loopback.
+	Idle *IdleBandwidth `json:"idle,omitempty"`
+}
+
+// IdleBandwidth is how background jobs use what others leave of a line. All but the mechanism is about all background jobs on that
+// line together, and unknown where the system is the mechanism.
+type IdleBandwidth struct {
+	// Mechanism is "window" where the receive windows of the connections are held so that next to nothing waits in a queue on the
+	// line (Linux), and "system" where the system has been asked for such a thing (macOS, Windows).
+	Mechanism string `json:"mechanism"`
+	// State is "ramping" while the rate grows as nobody else wants the line, "holding" while the line is used up, "yielding" while
+	// somebody else has it, and "draining" for moments that show the line without a queue.
+	State string `json:"state,omitempty"`
+	// Signal is what decided that: "delay", "loss", "deficit" (less comes than the line can carry), "host" (other traffic of this
+	// machine) or "sender" (the server or the disk is slower than the line).
+	Signal   string   `json:"signal,omitempty"`
+	Window   int64    `json:"window,omitzero"`   // bytes
+	Rate     int64    `json:"rate,omitzero"`     // bytes per second
+	Capacity int64    `json:"capacity,omitzero"` // bytes per second that the line is known to carry
+	Base     Duration `json:"base,omitzero"`     // round trip without a queue
+	Delay    Duration `json:"delay,omitzero"`    // what the queue adds to it
 }
 
 // FileSnapshot is a file as it is shown.

@@ -169,6 +169,9 @@ func (e *Engine) Configure(ctx context.Context, id job.ID, edit func(*job.Settin
 
 // applySettings brings what already runs in line with changed settings.
 func (s *session) applySettings(en *entry) {
+	if en.flow != nil {
+		en.flow.SetWeight(weights[en.job.Priority])
+	}
 	if en.pace == nil {
 		return
 	}

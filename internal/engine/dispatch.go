@@ -215,11 +215,14 @@ func (s *session) start(en *entry, f job.File, host string) {
 	if en.pace == nil {
 		en.pace = s.classes[en.job.Priority].Child(en.job.Limit)
 	}
+	if en.flow == nil {
+		en.flow = s.idle.Flow(weights[en.job.Priority])
+	}
 	if len(en.runs) == 0 {
 		en.active = time.Now()
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	r := &run{session: s, entry: en, job: en.job, file: f, host: host, cancel: cancel, pace: en.pace, secrets: en.secrets}
+	r := &run{session: s, entry: en, job: en.job, file: f, host: host, cancel: cancel, pace: en.pace, flow: en.flow, secrets: en.secrets}
 	r.live.Store(f.Filled.Len())
 	if en.runs == nil {
 		en.runs = map[job.FileID]*run{}

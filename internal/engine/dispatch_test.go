@@ -161,7 +161,10 @@ func TestFullHostCostsLittle(t *testing.T) {
 // TestPreemptedJobSaysWhy: a job that has to make room waits from then on, however long its worker takes to stop.
 func TestPreemptedJobSaysWhy(t *testing.T) {
 	s := &session{Engine: New(Config{}), plan: newPlan(), limits: Limits{}.withDefaults()}
-	en := &entry{job: job.Job{ID: "low", Settings: job.Settings{Priority: job.Low}}, runs: map[job.FileID]*run{1: {stopping: true}}, pace: s.global.Child(0)}
+	en := &entry{
+		job:  job.Job{ID: "low", Settings: job.Settings{Priority: job.Low}},
+		runs: map[job.FileID]*run{1: {stopping: true}}, pace: s.global.Child(0), flow: s.idle.Flow(1),
+	}
 	s.plan.Decision = sched.Plan(time.Now(), []sched.Candidate{{ID: "high", Priority: job.High}, s.candidate(en)}, sched.Facts{}, sched.Limits{})
 	s.plan.dirty = false
 	if snap := s.snapshot(en); snap.State != job.Queued || !strings.Contains(snap.Waits, "higher priority") {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/pace"
+	"github.com/ebb-transfer/ebb/internal/pace/idle"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/transport"
@@ -63,6 +64,7 @@ type Engine struct {
 	rev     atomic.Uint64
 	global  *pace.Node
 	classes map[job.Priority]*pace.Node
+	idle    *idle.Manager
 	outside outside
 	watch   watchers
 	events  signal
@@ -81,11 +83,13 @@ func New(cfg Config) *Engine {
 		stopped: make(chan struct{}),
 		global:  pace.New(cfg.Limits.Rate),
 		classes: map[job.Priority]*pace.Node{},
+		idle:    idle.New(cfg.Log),
 		outside: outside{news: make(chan struct{}, 1), limits: cfg.Limits.withDefaults()},
 	}
 	for _, p := range job.Priorities() {
 		e.classes[p] = e.global.Child(0)
 	}
+	e.idle.Mark(!cfg.Limits.Unmarked)
 	// Revisions go on rising after a restart without being stored: no clock runs a million
 	// changes a second.
 	e.rev.Store(uint64(time.Now().UnixMicro()))
@@ -99,6 +103,7 @@ func New(cfg Config) *Engine {
 // recovery is the ordinary path. Only a store that is locked, newer or damaged ends it with its error.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.stopped)
+	defer e.makeRoom(ctx)()
 	for wait := time.Duration(0); ; wait = min(2*wait+100*time.Millisecond, 10*time.Second) {
 		select {
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/pace"
+	"github.com/ebb-transfer/ebb/internal/pace/idle"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -17,6 +18,7 @@ type entry struct {
 	effect  job.Effect          // Publish or Discard that waits for the last words
 	settles bool                // a settler is at work
 	pace    *pace.Node          // made with the first run
+	flow    *idle.Flow          // made with the first run
 	secrets *jobSecrets         // shared by the runs; replaced when a secret changes
 
 	connected int // runs that hold a connection
@@ -68,7 +70,7 @@ func (s *session) leave(en *entry) {
 	delete(s.jobs, en.job.ID)
 	s.validators.forget(en.job.ID)
 	s.wakes.set(en, time.Time{})
-	en.pace, en.secrets = nil, nil
+	en.pace, en.flow, en.secrets = nil, nil, nil
 	s.recent = append(s.recent, en)
 	if len(s.recent) > 2*recentLen {
 		s.recent = append([]*entry(nil), s.recent[recentLen:]...)

@@ -28,6 +28,8 @@ type Limits struct {
 	ForbidCleartext bool
 	// Proxy and ProxyBypass are what jobs have that name no proxy, as in [job.Network]. "" is the environment's.
 	Proxy, ProxyBypass string
+	// Unmarked has background jobs send without the mark of Lower-Effort (RFC 8622).
+	Unmarked bool
 }
 
 func (l Limits) withDefaults() Limits {
@@ -87,6 +89,7 @@ func (e *Engine) SetFacts(f sched.Facts) { e.outside.tell(func() { e.outside.fac
 func (e *Engine) SetLimits(l Limits) {
 	l = l.withDefaults()
 	e.global.SetRate(l.Rate)
+	e.idle.Mark(!l.Unmarked)
 	e.outside.tell(func() { e.outside.limits = l })
 }
 

@@ -103,6 +103,7 @@ type jobSecrets struct {
 func (js *jobSecrets) source(ctx context.Context, r *run) (transport.Source, error) {
 	src := transport.Source{
 		URL: r.file.URL, Method: r.job.Method, Network: r.session.Limits().reach(r.job.Network), Owner: r.job.Owner, Try: fmt.Sprintf("%s/%d", r.job.ID, r.job.ErrorCount),
+		Conn: r.flow.Use,
 	}
 	js.mu.Lock()
 	defer js.mu.Unlock()

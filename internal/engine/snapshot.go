@@ -90,6 +90,7 @@ func (s *session) snapshot(en *entry) job.Snapshot {
 			}
 		}
 		snap.Transferred, snap.Rate = en.live(), en.pace.Rate()
+		snap.Idle = idleBandwidth(en.flow)
 	}
 	snap.Waits = s.waits(en, snap.State)
 	return snap

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/pace"
+	"github.com/ebb-transfer/ebb/internal/pace/idle"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/transport"
 	"github.com/ebb-transfer/ebb/job"
@@ -26,6 +27,7 @@ type run struct {
 	host    string
 	cancel  context.CancelFunc
 	pace    *pace.Node
+	flow    *idle.Flow
 	secrets *jobSecrets
 
 	stopping bool // control goroutine: asked to stop
