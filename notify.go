@@ -14,7 +14,7 @@ import (
 // Notify is the live callback of a job (BITS: IBackgroundCopyCallback, 2 and 3). Which methods are called is for the job's
 // notify flags to say; job.NotifyDisable wins over all others. They are called one after the other, never two at a time for a
 // job, and should return soon: as long as one takes, nobody is told anything else about that job, and no more than four
-// notices of one user are under way at a time.
+// notices of one user are under way at a time; JobModification and FileRangesTransferred count for their first 10 s.
 //
 // JobTransferred, JobError and FileTransferred are lossless. One that returns an error is called again, after 1 s, 2 s,
 // 4 s … up to the job's retry delay; when the job has a notify command, that is run in its place, and only if it fails, too,

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/ebb-transfer/ebb/internal/api"
 	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/internal/ipc"
+	"github.com/ebb-transfer/ebb/internal/notify"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/internal/store/memstore"
 	"github.com/ebb-transfer/ebb/internal/transport"
@@ -48,10 +50,12 @@ func (sealer) Open(_ job.ID, _ string, sealed []byte) ([]byte, error) {
 type service struct {
 	t      testing.TB
 	engine *engine.Engine
+	notify *notify.Notifier
 	store  *memstore.Store
 	dir    string
 	dial   ipc.DialFunc
-	stop   func() // ends engine and server
+	mute   func() // ends the notifier
+	stop   func() // ends all
 	asked  chan struct{}
 	alice  *client
 }
@@ -71,8 +75,16 @@ func newServiceOn(t testing.TB, dir string, st *memstore.Store) *service {
 	t.Helper()
 	s := &service{t: t, store: st, dir: dir, asked: make(chan struct{}, 1)}
 	downloads := httpx.New(httpx.Config{UserAgent: "ebb/test"})
+	log := slog.New(slog.DiscardHandler)
+	s.notify = notify.New(notify.Config{
+		Store: st, Log: log, Version: "1.2.3",
+		Secret: func(ctx context.Context, id job.ID, name string) ([]byte, error) {
+			return s.engine.Secret(ctx, id, name)
+		},
+	})
 	s.engine = engine.New(engine.Config{
-		Store: st, Sealer: sealer{}, Log: slog.New(slog.DiscardHandler), BootID: "boot-1", Check: httpx.Check,
+		Store: st, Sealer: sealer{}, Log: log, BootID: "boot-1", Check: httpx.Check,
+		Wants: notify.Wants, Notified: s.notify.Wake,
 		Sink:       sink.New(sink.Config{Instance: "test", BootID: "boot-1"}),
 		Transports: map[string]transport.Downloader{"http": downloads, "https": downloads},
 	})
@@ -82,15 +94,23 @@ func newServiceOn(t testing.TB, dir string, st *memstore.Store) *service {
 	}
 	s.dial = dial
 	srv := &http.Server{ConnContext: s.connContext, ErrorLog: slog.NewLogLogger(failing{t}, slog.LevelError), Handler: api.New(api.Config{
-		Engine: s.engine, Version: "1.2.3",
+		Engine: s.engine, Callbacks: s.notify, Version: "1.2.3",
 		Status: func() api.Daemon { return api.Daemon{PID: 42, StateDir: "/state", Started: "2026-01-01T00:00:00Z"} },
 		Stop:   func() { s.asked <- struct{}{} },
 	})}
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
-	served, ran := make(chan error, 1), make(chan error, 1)
+	told, hush := context.WithCancel(ctx)
+	served, ran, notified := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	go func() { ran <- s.engine.Run(ctx) }()
+	go func() { notified <- s.notify.Run(told) }()
+	s.mute = sync.OnceFunc(func() {
+		hush()
+		if err := <-notified; err != nil {
+			t.Errorf("the notifier: %v", err)
+		}
+	})
 	stopped := false
 	s.stop = func() {
 		if stopped {
@@ -98,6 +118,7 @@ func newServiceOn(t testing.TB, dir string, st *memstore.Store) *service {
 		}
 		stopped = true
 		cancel()
+		s.mute()
 		if err := <-ran; err != nil {
 			t.Errorf("the engine: %v", err)
 		}

@@ -22,7 +22,8 @@ type listener struct {
 	end  context.CancelFunc // of the stream
 
 	stopFollowing context.CancelFunc
-	following     sync.WaitGroup // follow
+	stopAsking    context.CancelFunc // what follow asks: nobody waits for that answer any more
+	following     sync.WaitGroup     // follow
 
 	// All below belongs to follow, and once that has returned to farewell.
 	seen   job.Snapshot // the job as it was when its modifications were last looked at
@@ -47,10 +48,12 @@ func (l *listener) run(ctx context.Context, after uint64, w *engine.Watcher, min
 		l.following.Wait()
 		<-l.turn // for good: the stream is over
 	}()
-	watch, stop := context.WithCancel(ctx)
-	l.stopFollowing = stop
-	defer stop()
-	l.following.Go(func() { l.follow(ctx, watch, w, mine) })
+	asking, stopAsking := context.WithCancel(ctx)
+	watch, stopFollowing := context.WithCancel(ctx)
+	l.stopAsking, l.stopFollowing = stopAsking, stopFollowing
+	defer stopAsking()
+	defer stopFollowing()
+	l.following.Go(func() { l.follow(asking, watch, w, mine) })
 	err := l.callbacks.Register(ctx, l.id, after, l.tell)
 	if err != nil {
 		return err
@@ -120,9 +123,10 @@ func (l *listener) take(ctx context.Context) error {
 	}
 }
 
-// send is for whoever has the turn. When the stream is broken it ends the callback, and waits until that is known
-// everywhere: then nobody takes the error for the callback's own.
+// send is for whoever has the turn. A stream that is broken, or whose reader has taken nothing by the end of ctx, ends the
+// callback; then it waits until that is known everywhere, so that nobody takes the error for the callback's own.
 func (l *listener) send(ctx context.Context, note Notification) error {
+	defer context.AfterFunc(ctx, l.to.abort)()
 	err := l.to.add(note.Event, note.ID, note)
 	if err == nil {
 		err = l.to.flush()
@@ -135,8 +139,9 @@ func (l *listener) send(ctx context.Context, note Notification) error {
 }
 
 // follow tells modifications and ranges, no more often than the job's interval says and only while its owner has a place
-// free, until watch or ctx ends. One who may no longer see the job is told of nothing any more: his stream ends.
-func (l *listener) follow(ctx, watch context.Context, w *engine.Watcher, mine func(job.Job) bool) {
+// free, until watch ends; the end of asking ends what is being told. One who may no longer see the job is told of nothing any
+// more: his stream ends.
+func (l *listener) follow(asking, watch context.Context, w *engine.Watcher, mine func(job.Job) bool) {
 	for {
 		wait, cancel := watch, context.CancelFunc(func() {})
 		if l.wants() {
@@ -156,7 +161,7 @@ func (l *listener) follow(ctx, watch context.Context, w *engine.Watcher, mine fu
 				l.see(snap)
 			}
 		default:
-			l.tellChanges(ctx)
+			l.tellChanges(asking)
 		}
 	}
 }
@@ -189,10 +194,14 @@ func (l *listener) see(snap job.Snapshot) {
 	}
 }
 
-// crowded is how long a change waits at least when its owner has no place free.
-const crowded = 100 * time.Millisecond
+const (
+	crowded = 100 * time.Millisecond // how long a change waits at least when its owner has no place free
+	// placeTime is how long what may be left out keeps a place from the owner's other notices.
+	placeTime = 10 * time.Second
+)
 
-// tellChanges takes a place of the owner's; without one it tries again after the interval.
+// tellChanges takes a place of the owner's; without one it tries again after the interval. Who takes longer to answer than the
+// place is there for holds up the notices of his own job alone.
 func (l *listener) tellChanges(ctx context.Context) {
 	release, ok := l.callbacks.Slot(l.seen.Owner)
 	if !ok {
@@ -200,6 +209,8 @@ func (l *listener) tellChanges(ctx context.Context) {
 		return
 	}
 	defer release()
+	late := time.AfterFunc(placeTime, release)
+	defer late.Stop()
 	l.changes(ctx)
 	l.last = time.Now()
 }
@@ -235,13 +246,15 @@ func (l *listener) changes(ctx context.Context) {
 // filesPage is how many files are looked at at a time.
 const filesPage = 1000
 
-// farewell tells what changed last, before the end of the job. It has the notice's place among the owner's.
+// farewell tells what changed last, before the end of the job, as far as there is time for it. It has the notice's place among
+// the owner's.
 func (l *listener) farewell(ctx context.Context) {
 	l.stopFollowing()
+	defer context.AfterFunc(ctx, l.stopAsking)()
 	l.following.Wait()
 	snap, err := l.engine.Job(ctx, l.id)
-	if err != nil {
-		return // the service ends
+	if err != nil || ctx.Err() != nil {
+		return // the service ends, or an answer did not come
 	}
 	if l.see(snap); !l.wants() {
 		return

@@ -37,12 +37,15 @@ func streaming(send func(ctx context.Context, to *stream) error) *huma.StreamRes
 			cancel() // there is nothing to wait for
 		}
 		// A reader that does not read must not hold up the end of the service.
-		defer context.AfterFunc(r.Context(), func() { _ = to.rc.SetWriteDeadline(time.Unix(1, 0)) })()
+		defer context.AfterFunc(r.Context(), to.abort)()
 		if to.flush() == nil {
 			_ = send(ctx, to)
 		}
 	}}
 }
+
+// abort ends what waits for the reader, and the stream with it. It may be called from any goroutine.
+func (s *stream) abort() { _ = s.rc.SetWriteDeadline(time.Unix(1, 0)) }
 
 // streamBuffer is how much is sent at once.
 const streamBuffer = 64 << 10
