@@ -27,6 +27,15 @@ type Options struct {
 	Start []string
 }
 
+// Self returns how a service on this machine knows the user of this program: the Owner of the jobs that the program creates,
+// such as "uid:1000", on Windows a SID. An administrator sees the jobs of others as well, and tells them apart by it.
+//
+// It fails when the system does not say who runs the program.
+func Self() (string, error) {
+	me, err := ipc.Self()
+	return me.ID, err
+}
+
 // startTime bounds the wait for a daemon that was just started.
 const startTime = 15 * time.Second
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -284,7 +285,7 @@ func waitDaemon(ts *testscript.TestScript, _ bool, _ []string) {
 // connect waits for the script's daemon; a command in the background may be about to start it.
 func connect(ctx context.Context, ts *testscript.TestScript) *ebb.Client {
 	for {
-		client, err := ebb.Dial(ctx, ebb.Options{Socket: filepath.Join(ts.Getenv("EBB_STATE_DIR"), "ebb.sock")})
+		client, err := ebb.Dial(ctx, ebb.Options{Socket: cmp.Or(ts.Getenv("EBB_SOCKET"), filepath.Join(ts.Getenv("EBB_STATE_DIR"), "ebb.sock"))})
 		if err == nil {
 			return client
 		}

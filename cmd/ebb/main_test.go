@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -24,6 +25,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               func(env *testscript.Env) error { return setup(t, env) },
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server":     server,
 			"change":     change,
@@ -44,6 +46,14 @@ func TestScript(t *testing.T) {
 			"waitlines":   waitLines,
 		},
 	})
+}
+
+// condition knows root: the script may act as other users.
+func condition(name string) (bool, error) {
+	if name != "root" {
+		return false, fmt.Errorf("unknown condition %s", name)
+	}
+	return os.Geteuid() == 0, nil
 }
 
 func setup(t *testing.T, env *testscript.Env) error {

@@ -112,13 +112,18 @@ func (a *app) createOrGoOn(ctx context.Context, s *session, spec job.Spec) (*ebb
 	return j, goOn(ctx, j, spec)
 }
 
-// unfinished finds the live job that fetches the files of spec, nil when there is none.
+// unfinished finds the live job of this user that fetches the files of spec, nil when there is none. Those of others, which
+// an administrator sees, are not ours to go on with.
 func unfinished(ctx context.Context, s *session, spec job.Spec) (*ebb.Job, error) {
+	me, err := ebb.Self()
+	if err != nil {
+		return nil, err
+	}
 	for j, err := range s.Jobs(ctx, false) {
 		if err != nil {
 			return nil, err
 		}
-		if j.Name != spec.Name || j.Totals.Files != len(spec.Files) || j.Type != spec.Type || j.Intent != job.NoIntent {
+		if j.Owner != me || j.Name != spec.Name || j.Totals.Files != len(spec.Files) || j.Type != spec.Type || j.Intent != job.NoIntent {
 			continue
 		}
 		same, err := fetches(ctx, j, spec.Files)

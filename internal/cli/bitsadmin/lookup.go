@@ -3,7 +3,6 @@ package bitsadmin
 import (
 	"context"
 	"errors"
-	"os/user"
 	"strconv"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 const leastPrefix = 4
 
 // job finds the job that an argument names: by its GUID, also a final one; else the only live one with that display
-// name; else by the beginning of its GUID.
+// name, where the caller's own come before those of others; else by the beginning of its GUID.
 func (t *tool) job(ctx context.Context, name string) (*ebb.Job, error) {
 	client, err := t.service(ctx)
 	if err != nil {
@@ -47,16 +46,29 @@ func (t *tool) job(ctx context.Context, name string) (*ebb.Job, error) {
 
 func isHex(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef-") == "" }
 
-func (t *tool) named(ctx context.Context, client *ebb.Client, name string) (named []*ebb.Job, err error) {
+// named are the live jobs with that display name: the caller's own, and only if there is none those of others. A name is
+// anybody's to take; an administrator's must go on to mean the administrator's job.
+func (t *tool) named(ctx context.Context, client *ebb.Client, name string) ([]*ebb.Job, error) {
+	me, err := ebb.Self()
+	if err != nil {
+		return nil, err
+	}
+	var own, others []*ebb.Job
 	for j, err := range client.Jobs(ctx, false) {
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if j.Name == name {
-			named = append(named, j)
+		case j.Name != name:
+		case j.Owner == me:
+			own = append(own, j)
+		default:
+			others = append(others, j)
 		}
 	}
-	return named, nil
+	if len(own) > 0 {
+		return own, nil
+	}
+	return others, nil
 }
 
 func noSuchJob(name string) error {
@@ -106,7 +118,7 @@ func (t *tool) live(ctx context.Context, allUsers bool) (jobs []*ebb.Job, err er
 	if err != nil {
 		return nil, err
 	}
-	me, err := caller()
+	me, err := ebb.Self()
 	if err != nil {
 		return nil, unable("find out who is asking", err)
 	}
@@ -119,16 +131,4 @@ func (t *tool) live(ctx context.Context, allUsers bool) (jobs []*ebb.Job, err er
 		}
 	}
 	return jobs, nil
-}
-
-// caller is how the service knows this user: by the user ID, on Windows by the SID.
-func caller() (string, error) {
-	u, err := user.Current()
-	if err != nil {
-		return "", err
-	}
-	if strings.HasPrefix(u.Uid, "S-") {
-		return u.Uid, nil
-	}
-	return "uid:" + u.Uid, nil
 }
