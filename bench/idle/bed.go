@@ -20,6 +20,7 @@ type path struct {
 	Loss   float64       `json:"loss,omitempty"`
 	Jitter time.Duration `json:"jitter_ns,omitempty"`
 	Queue  string        `json:"queue,omitempty"` // "" is tbf with one queue, first in, first out
+	Here   bool          `json:"here,omitempty"`  // the foreground is on the machine of the background
 }
 
 func (p path) String() string {
@@ -32,6 +33,9 @@ func (p path) String() string {
 	}
 	if p.Queue != "" {
 		s += ", " + p.Queue
+	}
+	if p.Here {
+		s += ", foreground on the same machine"
 	}
 	return s
 }

@@ -15,7 +15,7 @@ type phases struct {
 	Lead     time.Duration // the background starts, nothing is counted yet
 	Alone    time.Duration // the background has the line for itself
 	Greedy   time.Duration // a greedy flow wants it, for each congestion control of the foreground
-	Gap      time.Duration // after each of them
+	Gap      time.Duration // before, between and after them
 	Requests time.Duration // small requests beside the background
 	Pages    int           // pages beside the background
 	// Foregrounds are the congestion controls of the greedy flows.
@@ -37,7 +37,7 @@ func (f phases) baseline() time.Duration {
 }
 
 func (f phases) cell() time.Duration {
-	return f.Lead + f.Alone + time.Duration(len(f.Foregrounds))*(f.Greedy+f.Gap) + f.Requests + time.Duration(f.Pages)*time.Second
+	return f.Lead + f.Alone + f.Gap + time.Duration(len(f.Foregrounds))*(f.Greedy+f.Gap) + f.Requests + time.Duration(f.Pages)*time.Second
 }
 
 // duel is what one greedy flow and the background did to each other.
@@ -86,7 +86,7 @@ type stage struct {
 	server *server
 	meter  *meter
 	prober *prober
-	user   user
+	user   *user
 }
 
 func newStage(ctx context.Context, p path) (s *stage, err error) {
@@ -94,7 +94,10 @@ func newStage(ctx context.Context, p path) (s *stage, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the bed: %w", err)
 	}
-	s = &stage{bed: b, user: user{host: b.clients[person]}}
+	s = &stage{bed: b, user: &user{host: b.clients[person]}}
+	if p.Here {
+		s.user.host = b.clients[machine]
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -103,10 +106,10 @@ func newStage(ctx context.Context, p path) (s *stage, err error) {
 	if s.server, err = startServer(ctx, b.server); err != nil {
 		return s, err
 	}
-	if s.meter, err = startMeter(ctx, b); err != nil {
+	if s.meter, err = startMeter(ctx, b, s.user); err != nil {
 		return s, err
 	}
-	s.prober, err = startProber(ctx, b.clients[person], s.meter.now)
+	s.prober, err = startProber(ctx, s.user.host, s.meter.now)
 	return s, err
 }
 
@@ -213,6 +216,9 @@ func (s *stage) act(ctx context.Context, f phases, r *result, bg *background, ba
 	r.Page = page.Seconds()
 	r.Meanwhile = s.meter.of(machine).rate(at, s.meter.now()) / s.path.capacity()
 	if err != nil {
+		return err
+	}
+	if err := sleep(ctx, f.Gap); err != nil {
 		return err
 	}
 	for _, congestion := range f.Foregrounds {

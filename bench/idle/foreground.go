@@ -11,16 +11,18 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // user is what somebody does with the line who does not know of the background transfer.
 type user struct {
 	host *namespace
+	got  atomic.Int64 // bytes of bodies
 }
 
 // transport makes connections of the user's host. They are numeric, so that they are made in the thread that asks for them.
-func (u user) transport() *http.Transport {
+func (u *user) transport() *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return u.host.dial(ctx, network, address)
@@ -34,12 +36,12 @@ func (u user) transport() *http.Transport {
 const huge = 1 << 40
 
 // greedy downloads as fast as it can for some time and returns how many bytes came.
-func (u user) greedy(ctx context.Context, congestion string, d time.Duration) (int64, error) {
+func (u *user) greedy(ctx context.Context, congestion string, d time.Duration) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	t := u.transport()
 	defer t.CloseIdleConnections()
-	n, err := fetch(ctx, t, url(congestion, huge))
+	n, err := u.fetch(ctx, t, url(congestion, huge))
 	if errors.Is(err, context.DeadlineExceeded) {
 		return n, nil
 	}
@@ -47,7 +49,7 @@ func (u user) greedy(ctx context.Context, congestion string, d time.Duration) (i
 }
 
 // fetch returns how many bytes of a body came.
-func fetch(ctx context.Context, t http.RoundTripper, url string) (int64, error) {
+func (u *user) fetch(ctx context.Context, t http.RoundTripper, url string) (int64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return 0, err
@@ -60,7 +62,15 @@ func fetch(ctx context.Context, t http.RoundTripper, url string) (int64, error) 
 	if answer.StatusCode != http.StatusOK {
 		return 0, fmt.Errorf("%s: %s", url, answer.Status)
 	}
-	return io.CopyBuffer(struct{ io.Writer }{io.Discard}, answer.Body, make([]byte, 256<<10))
+	return io.CopyBuffer(&counter{&u.got}, answer.Body, make([]byte, 256<<10))
+}
+
+// counter counts what is written to it.
+type counter struct{ n *atomic.Int64 }
+
+func (c *counter) Write(b []byte) (int, error) {
+	c.n.Add(int64(len(b)))
+	return len(b), nil
 }
 
 // A small request is a new connection and a file of 1 KiB. They begin at fixed times, whether or not earlier ones have ended.
@@ -70,7 +80,7 @@ const (
 )
 
 // requests makes small requests for some time and returns how long each took.
-func (u user) requests(ctx context.Context, d time.Duration) ([]time.Duration, error) {
+func (u *user) requests(ctx context.Context, d time.Duration) ([]time.Duration, error) {
 	took := make([]time.Duration, int(d/requestEvery))
 	errs := make([]error, len(took))
 	var all sync.WaitGroup
@@ -87,11 +97,11 @@ func (u user) requests(ctx context.Context, d time.Duration) ([]time.Duration, e
 	return took, first(errs)
 }
 
-func (u user) request(ctx context.Context) (time.Duration, error) {
+func (u *user) request(ctx context.Context) (time.Duration, error) {
 	t := u.transport()
 	defer t.CloseIdleConnections()
 	began := time.Now()
-	if _, err := fetch(ctx, t, url("cubic", requestSize)); err != nil {
+	if _, err := u.fetch(ctx, t, url("cubic", requestSize)); err != nil {
 		return 0, fmt.Errorf("small request: %w", err)
 	}
 	return time.Since(began), nil
@@ -110,17 +120,17 @@ func objectSize(i int) int64 {
 }
 
 // page loads a page and returns how long that took.
-func (u user) page(ctx context.Context) (time.Duration, error) {
+func (u *user) page(ctx context.Context) (time.Duration, error) {
 	t := u.transport()
 	defer t.CloseIdleConnections()
 	began := time.Now()
-	if _, err := fetch(ctx, t, url("cubic", documentSize)); err != nil {
+	if _, err := u.fetch(ctx, t, url("cubic", documentSize)); err != nil {
 		return 0, fmt.Errorf("page: %w", err)
 	}
 	errs := make([]error, pageObjects)
 	var all sync.WaitGroup
 	for i := range errs {
-		all.Go(func() { _, errs[i] = fetch(ctx, t, url("cubic", objectSize(i*37%pageObjects))) })
+		all.Go(func() { _, errs[i] = u.fetch(ctx, t, url("cubic", objectSize(i*37%pageObjects))) })
 	}
 	all.Wait()
 	return time.Since(began), first(errs)

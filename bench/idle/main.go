@@ -37,6 +37,7 @@ type options struct {
 	loss        float64
 	jitter      time.Duration
 	queue       string
+	here        bool
 	runs        int
 	long        time.Duration
 	dir         string
@@ -62,6 +63,7 @@ func main() {
 	flag.Float64Var(&o.loss, "loss", 0, "`share` of the packets to the clients that get lost at random")
 	flag.DurationVar(&o.jitter, "jitter", 0, "mean of what is added to the delay for 10 ms each")
 	flag.StringVar(&o.queue, "queue", "", "`discipline` of the bottleneck: codel or fq-codel instead of one queue, first in, first out")
+	flag.BoolVar(&o.here, "here", false, "the foreground is on the machine of the background, not on another one")
 	flag.IntVar(&o.runs, "runs", 3, "how often each cell is measured")
 	flag.DurationVar(&o.long, "long", 10*time.Minute, "how long the run with a random foreground takes, once with and once without ebb")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "`folder` for a temporary folder with what is downloaded")
@@ -181,7 +183,7 @@ func newBench(o options) (*bench, error) {
 		for _, base := range bases {
 			for _, buffer := range buffers {
 				b.paths = append(b.paths, path{
-					Rate: rate, Buffer: time.Duration(buffer) * time.Millisecond, Base: time.Duration(base) * time.Millisecond, Loss: o.loss, Jitter: o.jitter, Queue: o.queue,
+					Rate: rate, Buffer: time.Duration(buffer) * time.Millisecond, Base: time.Duration(base) * time.Millisecond, Loss: o.loss, Jitter: o.jitter, Queue: o.queue, Here: o.here,
 				})
 			}
 		}

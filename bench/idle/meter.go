@@ -23,6 +23,7 @@ const sampleEvery = 20 * time.Millisecond
 type meter struct {
 	began time.Time
 	files [clients]*os.File
+	here  *user // who is on the machine of the background, too; nil for nobody
 
 	mu     sync.Mutex // guards series
 	series [clients]series
@@ -31,8 +32,11 @@ type meter struct {
 }
 
 // startMeter reads the counters until stop is called.
-func startMeter(ctx context.Context, b *bed) (*meter, error) {
+func startMeter(ctx context.Context, b *bed, u *user) (*meter, error) {
 	m := &meter{began: time.Now()}
+	if b.path.Here {
+		m.here = u
+	}
 	for i, host := range b.clients {
 		err := host.do(func() (err error) {
 			m.files[i], err = os.Open("/proc/thread-self/net/dev") // it stays that of this namespace
@@ -81,6 +85,11 @@ func (m *meter) read() error {
 			return err
 		}
 		counts[i] = n
+	}
+	if m.here != nil {
+		// The interface tells only of both together. A full packet has 1448 bytes of data.
+		counts[person] = m.here.got.Load() * (mtu + 14) / 1448
+		counts[machine] -= counts[person]
 	}
 	at := m.now()
 	m.mu.Lock()
