@@ -34,7 +34,7 @@ func contestants() []contestant {
 	return []contestant{
 		{"curl", startCurl},
 		{"aria2c -x16", startAria2},
-		{"curl, 50 % limit", startLimited},
+		{"curl at 50 %", startLimited},
 		{"ebb low", func(ctx context.Context, l load) (*background, error) { return startEbb(ctx, l, "low") }},
 		{"ebb foreground", func(ctx context.Context, l load) (*background, error) { return startEbb(ctx, l, "foreground") }},
 	}

@@ -33,11 +33,11 @@ func (f phases) of(p path) phases {
 
 // baseline and cell are how long they take, if each page takes a second.
 func (f phases) baseline() time.Duration {
-	return time.Duration(len(f.Foregrounds))*(f.Greedy+time.Second) + f.Requests + time.Duration(f.Pages)*time.Second
+	return time.Duration(len(f.Foregrounds))*(f.Greedy+time.Second) + f.Requests + time.Duration(f.Pages)*time.Second + setup
 }
 
 func (f phases) cell() time.Duration {
-	return f.Lead + f.Alone + f.Gap + time.Duration(len(f.Foregrounds))*(f.Greedy+f.Gap) + f.Requests + time.Duration(f.Pages)*time.Second
+	return f.Lead + f.Alone + f.Gap + time.Duration(len(f.Foregrounds))*(f.Greedy+f.Gap) + f.Requests + time.Duration(f.Pages)*time.Second + setup
 }
 
 // duel is what one greedy flow and the background did to each other.
@@ -54,6 +54,7 @@ func (d duel) keeps() float64 { return d.Beside / d.Solo }
 
 // result is one contestant on one path in one run.
 type result struct {
+	Set        string    `json:"set"`
 	Path       path      `json:"path"`
 	Contestant string    `json:"contestant"`
 	Congestion string    `json:"server"` // of the background's server

@@ -14,8 +14,7 @@ type eta struct {
 	began           time.Time
 }
 
-func (e *eta) begin(total time.Duration) { *e = eta{total: total, began: time.Now()} }
-
+// done notes that a part of the work, as planned, is done.
 func (e *eta) done(part time.Duration) { e.finished += part }
 
 // progress tells what has been done, and when the rest will be, on standard error.

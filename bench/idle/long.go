@@ -66,7 +66,6 @@ func visits(seed uint64, length time.Duration, congestions []string) []visit {
 }
 
 func (b *bench) measureLong(ctx context.Context) error {
-	b.eta.begin(2 * b.long * time.Duration(len(b.paths)*len(b.servers)*len(b.contestants)))
 	for _, p := range b.paths {
 		for _, server := range b.servers {
 			for _, c := range b.contestants {

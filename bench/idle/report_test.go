@@ -54,7 +54,7 @@ func TestGroupsOfCells(t *testing.T) {
 
 func TestSlug(t *testing.T) {
 	t.Parallel()
-	if got, want := slug("curl, 50 % limit"), "curl-50-limit"; got != want {
+	if got, want := slug("curl at 50 %"), "curl-at-50"; got != want {
 		t.Errorf("slug %q, want %q", got, want)
 	}
 }
@@ -112,5 +112,38 @@ func TestPageIsOfManySizes(t *testing.T) {
 	}
 	if sum += documentSize; sum < 1_000_000 || sum > 2_500_000 || small < pageObjects/3 {
 		t.Errorf("%d bytes, %d small objects", sum, small)
+	}
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"-sets", "peers,tiny", "-runs", "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := plans(o, []string{"-sets", "peers,tiny", "-runs", "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[0].runs != 2 || len(got[0].paths) != 2 || len(got[0].contestants) != 4 || len(got[1].paths) != 2 {
+		t.Errorf("%+v", got)
+	}
+	quick, err := plans(options{quick: true}, []string{"-quick"})
+	if err != nil || len(quick) != 1 || quick[0].work() > 3*time.Minute {
+		t.Errorf("-quick: %v, %v, %s", quick, err, quick[0].work())
+	}
+	all, err := plans(options{sets: "all"}, nil)
+	if err != nil || len(all) != len(sets()) {
+		t.Errorf("all sets: %v, %v", all, err)
+	}
+	for _, wrong := range []options{{sets: "nothing"}} {
+		if _, err := plans(wrong, nil); err == nil {
+			t.Errorf("%+v was accepted", wrong)
+		}
+	}
+	for _, args := range [][]string{{"-queue=red"}, {"-contestants=wget"}, {"-servers=reno"}, {"-rates=0"}} {
+		if _, err := plans(options{}, args); err == nil {
+			t.Errorf("%q was accepted", args)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 const (
 	shareFor   = 40 * time.Second
 	shareLater = 8 * time.Second
+	sharing    = shareFor + shareLater + setup
 )
 
 // share is how two background transfers on two machines divide the line.
@@ -32,8 +33,6 @@ type share struct {
 
 // measureShares measures every contestant beside a second one of its kind.
 func (b *bench) measureShares(ctx context.Context) error {
-	each := shareFor + shareLater + 3*time.Second
-	b.eta.begin(each * time.Duration(b.runs*len(b.paths)*len(b.servers)*len(b.contestants)))
 	for run := range b.runs {
 		for _, p := range b.paths {
 			for _, server := range b.servers {
@@ -47,7 +46,7 @@ func (b *bench) measureShares(ctx context.Context) error {
 						s.Failed = strings.ReplaceAll(err.Error(), "\n", " ")
 					}
 					b.report.Shares = append(b.report.Shares, s)
-					b.eta.done(each)
+					b.eta.done(sharing)
 					b.eta.progress("%s; %s server; two of %s: Jain %.3f, shares %.2f %s", p, server, c.Name, s.Jain, s.Shares, s.Failed)
 					if err := b.plot("two "+c.Name, p, server, run, s.timeline); err != nil {
 						return err
