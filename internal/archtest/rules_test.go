@@ -30,9 +30,10 @@ var arrows = []row{
 		"internal/secret", "internal/config", "internal/env", "internal/notify", "internal/api/...", "internal/ipc", "internal/version",
 	}, why: "the daemon only wires the pieces; it is the one place that names the adapters, and it knows no client"},
 
-	{pkg: "internal/engine", may: []string{"internal/sched", "internal/pace", "internal/store", "internal/sink", "internal/transport"}, why: "the engine sees interfaces; which store and which transport is the daemon's choice"},
+	{pkg: "internal/engine", may: []string{"internal/sched", "internal/pace", "internal/pace/idle", "internal/store", "internal/sink", "internal/transport"}, why: "the engine sees interfaces; which store and which transport is the daemon's choice"},
 	{pkg: "internal/sched", why: "the plan is a pure function of jobs, facts and limits"},
 	{pkg: "internal/pace", alone: true, why: "pace knows bytes and time, not what they are for"},
+	{pkg: "internal/pace/idle", alone: true, why: "idle knows sockets and time, not whose bytes they carry"},
 	{pkg: "internal/store", why: "the store keeps jobs and decides nothing about them"},
 	{pkg: "internal/store/storetest", may: []string{"internal/store"}, why: "the suite holds for every store, so it names none"},
 	{pkg: "internal/store/sqlite", may: []string{"internal/store"}, why: "adapters never import each other"},

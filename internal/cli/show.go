@@ -111,6 +111,7 @@ func jobRows(s job.Snapshot) []row {
 	if s.Rate > 0 {
 		rows = append(rows, row{"rate", bytesText(s.Rate) + "/s"})
 	}
+	rows = append(rows, row{"idle bandwidth", idleText(s.Idle)})
 	if s.Error != nil {
 		rows = append(rows, errorRows(s.Error)...)
 		if s.Error.Answer != nil {

@@ -28,6 +28,8 @@ func whyText(s job.Snapshot) string {
 	switch {
 	case s.Waits != "":
 		return s.Waits
+	case s.State == job.Transferring && s.Idle != nil && s.Idle.State == "yielding":
+		return "it moves, at " + bytesText(s.Rate) + "/s: somebody else has the line"
 	case s.State == job.Transferring:
 		return "it moves, at " + bytesText(s.Rate) + "/s"
 	case s.State == job.Connecting:

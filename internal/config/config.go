@@ -76,6 +76,8 @@ type Network struct {
 	// PassportNexus is the https URL of the server that tells where Passport's login server is; "" is Microsoft's.
 	PassportNexus   string
 	ForbidCleartext bool // passwords never go over plain http to other machines, whatever a job allows itself
+	// MarkBackground marks what background jobs send as Lower-Effort (RFC 8622); default true.
+	MarkBackground bool
 }
 
 // Default is the configuration of an empty file.
@@ -86,6 +88,7 @@ func Default() Config {
 		Jobs:    Jobs{MaxDownloadTime: job.DefaultMaxDownloadTime, InactivityTimeout: job.DefaultInactivityTimeout},
 		History: History{Keep: 30 * day, Jobs: 10_000},
 		Battery: Battery{Min: 20, Saver: true},
+		Network: Network{MarkBackground: true},
 	}
 	for _, p := range job.Priorities() {
 		c.Cost.Policies[p] = job.PolicyAlways

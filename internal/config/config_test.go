@@ -67,6 +67,7 @@ proxy = "http=a.example:80 https=b.example:443"
 proxy_bypass = "*.corp.example <local>"
 passport_nexus = "https://nexus.example/rdr"
 forbid_cleartext = true
+mark_background = false
 
 [schedule]
 low = 2048
@@ -101,7 +102,7 @@ normal = "500KB"
 			Policies: [4]job.TransferPolicy{job.PolicyAlways, job.PolicyNotRoaming, job.PolicyUnrestricted, job.PolicyUnrestricted},
 		},
 		Quota:   sched.Quota{PerUser: 3 << 39, Period: sched.Week},
-		Network: Network{"http=a.example:80 https=b.example:443", "*.corp.example <local>", "https://nexus.example/rdr", true},
+		Network: Network{"http=a.example:80 https=b.example:443", "*.corp.example <local>", "https://nexus.example/rdr", true, false},
 		Schedule: sched.Schedule{
 			Work: []sched.Window{
 				{

@@ -123,4 +123,5 @@ func readNetwork(t *table, n *Network) {
 	read(t, "proxy_bypass", text, &n.ProxyBypass)
 	read(t, "passport_nexus", httpsURL, &n.PassportNexus)
 	read(t, "forbid_cleartext", truth, &n.ForbidCleartext)
+	read(t, "mark_background", truth, &n.MarkBackground)
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,12 +21,13 @@ func limits(c config.Config) engine.Limits {
 		FilesPerJob: c.Jobs.MaxFilesPerJob, RangesPerFile: c.Jobs.MaxRangesPerFile,
 		MaxDownloadTime: job.Duration(c.Jobs.MaxDownloadTime), InactivityTimeout: job.Duration(c.Jobs.InactivityTimeout),
 		ForbidCleartext: c.Network.ForbidCleartext, Proxy: c.Network.Proxy, ProxyBypass: c.Network.ProxyBypass,
+		Unmarked: !c.Network.MarkBackground,
 	}
 }
 
 // settings are a daemon's configuration file, with what its command line says instead.
 type settings struct {
-	path string // "" when nothing tells where it is
+	file config.File // the zero value when nothing says where it is
 	cfg  Config
 	log  *slog.Logger
 	read config.Config // what load has read
@@ -34,21 +36,22 @@ type settings struct {
 	broken error      // why the file as it is now is not used
 }
 
-func newSettings(cfg Config, log *slog.Logger) *settings {
-	path, err := config.Path(os.Getenv, cfg.System)
-	if err != nil {
+func newSettings(cfg Config, log *slog.Logger) (*settings, error) {
+	file, err := config.Find(os.Getenv, cfg.System)
+	if errors.Is(err, config.ErrNowhere) {
 		log.Warn("there is no configuration file", "err", err)
+		err = nil
 	}
-	return &settings{path: path, cfg: cfg, log: log}
+	return &settings{file: file, cfg: cfg, log: log}, err
 }
 
 // load reads the file.
 func (s *settings) load() (config.Config, error) {
-	if s.path == "" {
+	if s.file.Path == "" {
 		return s.overrule(config.Default()), nil
 	}
 	var err error
-	if s.read, err = config.Load(s.path); err != nil {
+	if s.read, err = s.file.Load(); err != nil {
 		return s.read, fmt.Errorf("the configuration cannot be used: %w", err)
 	}
 	return s.overrule(s.read), nil
@@ -65,10 +68,10 @@ func (s *settings) overrule(c config.Config) config.Config {
 
 // follow has svc use the file as it changes, until ctx ends. One that cannot be used changes nothing.
 func (s *settings) follow(ctx context.Context, svc *Service) {
-	if s.path == "" {
+	if s.file.Path == "" {
 		return
 	}
-	config.Watch(ctx, s.path, s.read, func(c config.Config, err error) {
+	s.file.Watch(ctx, s.read, func(c config.Config, err error) {
 		s.mu.Lock()
 		s.broken = err
 		s.mu.Unlock()
@@ -76,7 +79,7 @@ func (s *settings) follow(ctx context.Context, svc *Service) {
 			s.log.Error("the changed configuration cannot be used; the one before stays", "err", err)
 			return
 		}
-		s.log.Info("the configuration has changed", "file", s.path)
+		s.log.Info("the configuration has changed", "file", s.file.Path)
 		svc.configure(s.overrule(c))
 	})
 }
