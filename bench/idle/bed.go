@@ -24,7 +24,12 @@ type path struct {
 }
 
 func (p path) String() string {
-	s := fmt.Sprintf("%d Mbit/s, buffer %s, base RTT %s", p.Rate, p.Buffer, p.Base)
+	return fmt.Sprintf("%d Mbit/s, buffer %s, base RTT %s", p.Rate, p.Buffer, p.Base) + p.extras()
+}
+
+// extras are what most paths do not have.
+func (p path) extras() string {
+	s := ""
 	if p.Loss > 0 {
 		s += fmt.Sprintf(", %g %% random loss", 100*p.Loss)
 	}

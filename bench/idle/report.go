@@ -51,22 +51,25 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	return nil
 }
 
-// group is the runs of all contestants on one path.
+// group is what a table shows: one set, where the paths differ in nothing but the columns.
 type group struct {
-	path       path
+	set        string
+	like       path // without what the columns tell
 	congestion string
-	rows       [][]result // the runs of a contestant
+	rows       [][]result // the runs of a contestant on a path
 }
 
 func groups(results []result) []group {
 	var out []group
 	for _, r := range results {
-		i := slices.IndexFunc(out, func(g group) bool { return g.path == r.Path && g.congestion == r.Congestion })
+		like := r.Path
+		like.Rate, like.Buffer, like.Base = 0, 0, 0
+		i := slices.IndexFunc(out, func(g group) bool { return g.set == r.Set && g.like == like && g.congestion == r.Congestion })
 		if i < 0 {
-			i, out = len(out), append(out, group{path: r.Path, congestion: r.Congestion})
+			i, out = len(out), append(out, group{set: r.Set, like: like, congestion: r.Congestion})
 		}
 		g := &out[i]
-		k := slices.IndexFunc(g.rows, func(row []result) bool { return row[0].Contestant == r.Contestant })
+		k := slices.IndexFunc(g.rows, func(row []result) bool { return row[0].Contestant == r.Contestant && row[0].Path == r.Path })
 		if k < 0 {
 			k, g.rows = len(g.rows), append(g.rows, nil)
 		}
@@ -76,27 +79,27 @@ func groups(results []result) []group {
 }
 
 func (g group) markdown(w io.Writer) {
-	fmt.Fprintf(w, "\n### %s, background from a %s server\n\n", g.path, g.congestion)
-	heads := []string{"background", "alone, %"}
-	for _, d := range firstDuels(g) {
-		heads = append(heads, d.Congestion+" foreground keeps, %", "yields in, s", "reclaims in, s")
-	}
-	heads = append(heads, "small requests, added p50 / p99, ms", "page, × idle", "background meanwhile, %", "queue alone p50 / p99, ms", "CPU, % of a core per 100 Mbit/s")
-	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
-	for _, row := range g.rows {
-		fmt.Fprintf(w, "| %s |\n", strings.Join(cells(row), " | "))
-	}
-}
-
-func firstDuels(g group) []duel {
+	fmt.Fprintf(w, "\n### %s: background from a %s server%s\n\n", g.set, g.congestion, g.like.extras())
+	var duels []duel
 	for _, row := range g.rows {
 		for _, r := range row {
-			if r.Failed == "" {
-				return r.Duels
+			if len(r.Duels) > len(duels) {
+				duels = r.Duels
 			}
 		}
 	}
-	return nil
+	heads := []string{"Mbit/s, buffer, base RTT", "background", "alone, %"}
+	for _, head := range []string{"%s foreground keeps, %%", "yields to %s in, s", "reclaims after %s in, s"} {
+		for _, d := range duels {
+			heads = append(heads, fmt.Sprintf(head, d.Congestion))
+		}
+	}
+	heads = append(heads, "small requests, added p50 / p99, ms", "page, × idle", "background meanwhile, %", "CPU, % of a core per 100 Mbit/s")
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
+	for _, row := range g.rows {
+		p := row[0].Path
+		fmt.Fprintf(w, "| %d, %d ms, %d ms | %s |\n", p.Rate, p.Buffer.Milliseconds(), p.Base.Milliseconds(), strings.Join(cells(row), " | "))
+	}
 }
 
 // cells are the columns of a contestant: medians of the runs, with the worst where there are several.
@@ -115,14 +118,17 @@ func cells(runs []result) []string {
 	low, high := spread(ok, slices.Min), spread(ok, slices.Max)
 	out = append(out, low("%.1f", func(r result) float64 { return 100 * r.Alone })+failed)
 	for i := range ok[0].Duels {
-		out = append(out, low("%.0f", func(r result) float64 { return 100 * r.Duels[i].keeps() }),
-			high("%.2f", func(r result) float64 { return lasting(r.Duels[i].Yield) }),
-			high("%.2f", func(r result) float64 { return lasting(r.Duels[i].Reclaim) }))
+		out = append(out, low("%.0f", func(r result) float64 { return 100 * r.Duels[i].keeps() }))
+	}
+	for i := range ok[0].Duels {
+		out = append(out, high("%.2f", func(r result) float64 { return lasting(r.Duels[i].Yield) }))
+	}
+	for i := range ok[0].Duels {
+		out = append(out, high("%.2f", func(r result) float64 { return lasting(r.Duels[i].Reclaim) }))
 	}
 	return append(out, addedCell(ok),
 		high("%.2f", func(r result) float64 { return r.Page / r.IdlePage }),
 		low("%.0f", func(r result) float64 { return 100 * r.Meanwhile }),
-		high("%.1f", func(r result) float64 { return 1e3 * r.Queue50 })+" / "+high("%.1f", func(r result) float64 { return 1e3 * r.Queue99 }),
 		high("%.1f", func(r result) float64 { return 100 * r.CPU }))
 }
 

@@ -19,7 +19,7 @@ func TestCellsOfATable(t *testing.T) {
 	}
 	got := cells([]result{run(0.99, 98, 0.3, 0.045), run(0.97, 95, never, 0.050), run(0.98, 99, 0.4, 0.046)})
 	want := []string{
-		"ebb low", "98.0 (97.0)", "98 (95)", "0.40 (never)", "1.00 (1.00)", "+6 / +10", "1.25 (1.25)", "90 (90)", "3.0 (3.0) / 9.0 (9.0)", "10.0 (10.0)",
+		"ebb low", "98.0 (97.0)", "98 (95)", "0.40 (never)", "1.00 (1.00)", "+6 / +10", "1.25 (1.25)", "90 (90)", "10.0 (10.0)",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("cells\n%q\nwant\n%q", got, want)
@@ -40,15 +40,23 @@ func TestFailedRunsAreSaid(t *testing.T) {
 func TestGroupsOfCells(t *testing.T) {
 	t.Parallel()
 	a, b := path{Rate: 20, Buffer: 50 * time.Millisecond}, path{Rate: 100, Buffer: 50 * time.Millisecond}
+	queued := a
+	queued.Queue = codelQueue
 	got := groups([]result{
 		{Path: a, Contestant: "curl"},
 		{Path: a, Contestant: "ebb low"},
 		{Path: b, Contestant: "curl"},
 		{Path: a, Contestant: "curl", Run: 1},
 		{Path: a, Contestant: "curl", Congestion: "bbr"},
+		{Path: queued, Contestant: "curl"},
 	})
-	if len(got) != 3 || len(got[0].rows) != 2 || len(got[0].rows[0]) != 2 || len(got[0].rows[1]) != 1 || got[1].path != b || got[2].congestion != "bbr" {
+	if len(got) != 3 || len(got[0].rows) != 3 || len(got[0].rows[0]) != 2 || len(got[0].rows[1]) != 1 || got[1].congestion != "bbr" || got[2].like.Queue != codelQueue {
 		t.Errorf("groups %+v", got)
+	}
+	var out strings.Builder
+	got[0].markdown(&out)
+	if !strings.Contains(out.String(), "| 20, 50 ms, 0 ms | curl |") || !strings.Contains(out.String(), "| 100, 50 ms, 0 ms | curl |") {
+		t.Error(out.String())
 	}
 }
 
