@@ -1,13 +1,14 @@
 package config
 
 import (
+	"errors"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 )
 
-func TestPath(t *testing.T) {
+func TestFind(t *testing.T) {
 	t.Parallel()
 	abs := func(parts ...string) string {
 		path, err := filepath.Abs(filepath.Join(parts...))
@@ -44,10 +45,26 @@ func TestPath(t *testing.T) {
 			if tc.os != "" && tc.os != runtime.GOOS && (tc.os != "unix" || runtime.GOOS == "windows") {
 				t.Skip("of another system")
 			}
-			got, err := Path(func(name string) string { return tc.env[name] }, tc.system)
-			if got != tc.want && (err == nil || !strings.Contains(err.Error(), tc.want)) {
-				t.Errorf("got %q, %v", got, err)
+			got, err := Find(func(name string) string { return tc.env[name] }, tc.system)
+			if got.Path != tc.want && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %q, %v", got.Path, err)
+			}
+			named := tc.env["EBB_CONFIG"] != ""
+			if got.Named != (named && err == nil) || errors.Is(err, ErrNowhere) != (err != nil && !named) {
+				t.Errorf("got %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+func TestNamedFileHasToBeThere(t *testing.T) {
+	t.Parallel()
+	f := File{Path: filepath.Join(t.TempDir(), fileName)}
+	if _, err := f.Load(); err != nil {
+		t.Errorf("a file that nobody names: %v", err)
+	}
+	f.Named = true
+	if _, err := f.Load(); err == nil || !strings.Contains(err.Error(), "EBB_CONFIG names "+f.Path+", which does not exist") {
+		t.Errorf("a named file that is not there: %v", err)
 	}
 }

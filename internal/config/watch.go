@@ -24,16 +24,17 @@ func stampOf(path string) stamp {
 	return stamp{info.ModTime(), info.Size()}
 }
 
-// Watch calls changed with what the file at path says, whenever that differs from what it said before: at first, from
-// current. When the file cannot be used, changed gets [Load]'s error with what it said before; the caller goes on with
-// that, and is called again once the file is in order. A file that is deleted says what [Default] does.
+// Watch calls changed with what the file says, whenever that differs from what it said before: at first, from
+// current. When the file cannot be used, changed gets [File.Load]'s error with what it said before; the caller goes on with
+// that, and is called again once the file is in order. A file that is deleted says what [Default] does, unless it has to be
+// there.
 //
 // A change is heeded within four seconds, and not before the file has been left alone for two: it may be half
 // written. Watch returns when ctx ends, and calls changed from its own goroutine.
-func Watch(ctx context.Context, path string, current Config, changed func(Config, error)) {
+func (f File) Watch(ctx context.Context, current Config, changed func(Config, error)) {
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
-	loaded, last := stamp{size: -1}, stampOf(path) // whatever was loaded is not known to be this
+	loaded, last := stamp{size: -1}, stampOf(f.Path) // whatever was loaded is not known to be this
 	failed := false
 	for {
 		select {
@@ -41,13 +42,13 @@ func Watch(ctx context.Context, path string, current Config, changed func(Config
 			return
 		case <-ticker.C:
 		}
-		now := stampOf(path)
+		now := stampOf(f.Path)
 		settled := now == last
 		if last = now; !settled || now == loaded {
 			continue
 		}
 		loaded = now
-		c, err := Load(path)
+		c, err := f.Load()
 		if err == nil && !failed && reflect.DeepEqual(c, current) {
 			continue
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,7 @@ func TestWatch(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			Watch(ctx, path, current, func(c Config, err error) { reports <- report{c.Limits.Rate, err != nil} })
+			File{Path: path}.Watch(ctx, current, func(c Config, err error) { reports <- report{c.Limits.Rate, err != nil} })
 		}()
 		save := func(text string) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -82,13 +83,46 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// What EBB_CONFIG names is missed when it is deleted, though what it said stays in force.
+func TestWatchMissesANamedFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const text = "[network]\nforbid_cleartext = true"
+		f := File{Path: write(t, text), Named: true}
+		current, err := f.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var failures []bool
+		go f.Watch(ctx, current, func(c Config, err error) {
+			if failures = append(failures, err != nil); !c.Network.ForbidCleartext {
+				t.Errorf("it fell back to %+v", c.Network)
+			}
+		})
+		if err := os.Remove(f.Path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Second)
+		if err := os.WriteFile(f.Path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Second)
+		stop()
+		synctest.Wait()
+		if !slices.Equal(failures, []bool{true, false}) {
+			t.Errorf("the reports failed: %v; want one for the deleted file, then one that it is back", failures)
+		}
+	})
+}
+
 // What changes between Load and Watch must not be missed.
 func TestWatchReportsWhatChangedBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		changed := 0
-		go Watch(ctx, write(t, "[limits]\nrate = 1"), Default(), func(Config, error) { changed++ })
+		go File{Path: write(t, "[limits]\nrate = 1")}.Watch(ctx, Default(), func(Config, error) { changed++ })
 		time.Sleep(4 * time.Second)
 		stop()
 		synctest.Wait()

@@ -58,8 +58,11 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	}
 	slog.SetDefault(cfg.Log) //nolint:forbidigo // what libraries print goes to the same place
-	file := newSettings(cfg, cfg.Log)
-	configured, err := file.load()
+	set, err := newSettings(cfg, cfg.Log)
+	if err != nil {
+		return err
+	}
+	configured, err := set.load()
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cancel, process{cfg, places, file, svc})
+	return serve(ctx, cancel, process{cfg, places, set, svc})
 }
 
 // awaitTime bounds the wait for a daemon that was quicker to answer.
@@ -108,10 +111,10 @@ func findPlaces(system bool) (places, error) {
 
 // process is what a daemon is made of.
 type process struct {
-	cfg  Config
-	at   places
-	file *settings
-	svc  *Service
+	cfg Config
+	at  places
+	set *settings
+	svc *Service
 }
 
 // serve runs the engine and the API beside each other until ctx ends; then it closes the service.
@@ -133,7 +136,7 @@ func serve(ctx context.Context, stop func(), p process) error {
 			Status: func() api.Daemon {
 				return api.Daemon{
 					PID: os.Getpid(), StateDir: p.at.dir, Socket: p.at.socket, Started: started.Format(time.RFC3339),
-					ConfigFile: p.file.path, ConfigProblem: p.file.problem(),
+					ConfigFile: p.set.file.Path, ConfigProblem: p.set.problem(),
 				}
 			},
 		}),
@@ -150,11 +153,11 @@ func serve(ctx context.Context, stop func(), p process) error {
 			stop()
 		}
 	})
-	wg.Go(func() { p.file.follow(ctx, svc) })
+	wg.Go(func() { p.set.follow(ctx, svc) })
 	if cfg.Auto {
 		wg.Go(func() { idle.watch(ctx, cfg, svc, stop) })
 	}
-	cfg.Log.Info("ready", "version", version.String(), "socket", p.at.socket, "state", p.at.dir, "config", p.file.path)
+	cfg.Log.Info("ready", "version", version.String(), "socket", p.at.socket, "state", p.at.dir, "config", p.set.file.Path)
 	err = svc.Run(ctx)
 	stop()
 	err = errors.Join(err, svc.Close()) // before the socket goes: without it, the state folder is free
