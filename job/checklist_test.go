@@ -30,7 +30,7 @@ func notices(effects []Effect) []Notice {
 // TestChecklist01FilesAppearAtComplete: transferred is not complete, and 90 days of neglect delete what is here.
 func TestChecklist01FilesAppearAtComplete(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, FileDone{1, size})
+	j := step(t, queued(t, usual()), t0, FileDone{1, size})
 	j, effects, _ := try(j, FileDone{2, size}, t0)
 	if j.State != Transferred || slices.Contains(effects, Effect(Publish{})) {
 		t.Errorf("the last file: %v, %v", j.State, effects)
@@ -41,7 +41,7 @@ func TestChecklist01FilesAppearAtComplete(t *testing.T) {
 	if _, effects, _ := try(j, Tick{}, t0.Add(90*24*time.Hour)); !slices.Contains(effects, Effect(Discard{})) {
 		t.Errorf("after 90 days: %v", effects)
 	}
-	s := DefaultSettings()
+	s := usual()
 	s.AutoComplete = true
 	if _, effects, _ := try(step(t, queued(t, s), t0, FileDone{1, size}), FileDone{2, size}, t0); !slices.Contains(effects, Effect(Publish{})) {
 		t.Errorf("with auto_complete: %v", effects)
@@ -90,7 +90,7 @@ func TestChecklist03CompleteCanBeRepeated(t *testing.T) {
 // TestChecklist04OneBadFileStopsTheJob, and unlike BITS it can be left out.
 func TestChecklist04OneBadFileStopsTheJob(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, FileDone{1, size}, Fault{&Error{Code: HTTPStatus(404), Class: Fatal, File: 2}})
+	j := step(t, queued(t, usual()), t0, FileDone{1, size}, Fault{&Error{Code: HTTPStatus(404), Class: Fatal, File: 2}})
 	if j.State != InError {
 		t.Fatalf("the job is %v", j.State)
 	}
@@ -126,11 +126,11 @@ func TestChecklist05ErrorIsRecoverable(t *testing.T) {
 func TestChecklist06TransientErrorsTellNobody(t *testing.T) {
 	t.Parallel()
 	for _, ev := range []Event{Fault{errTransient}, Blocked{errOffline}} {
-		if j, effects, _ := try(queued(t, DefaultSettings()), ev, t0); j.State != TransientError || notices(effects) != nil {
+		if j, effects, _ := try(queued(t, usual()), ev, t0); j.State != TransientError || notices(effects) != nil {
 			t.Errorf("%T: %v, %v", ev, j.State, effects)
 		}
 	}
-	if _, effects, _ := try(queued(t, DefaultSettings()), Fault{errFatal}, t0); !slices.Equal(notices(effects), []Notice{NoticeError}) {
+	if _, effects, _ := try(queued(t, usual()), Fault{errFatal}, t0); !slices.Equal(notices(effects), []Notice{NoticeError}) {
 		t.Errorf("a fatal error: %v", effects)
 	}
 }
@@ -139,7 +139,7 @@ func TestChecklist06TransientErrorsTellNobody(t *testing.T) {
 func TestChecklist07TheNetworkRequeuesAll(t *testing.T) {
 	t.Parallel()
 	for _, e := range []*Error{errOffline, errCost, {Code: BlockedByPolicy, Class: Transient}, {Code: DestinationLocked, Class: Transient}} {
-		j := step(t, queued(t, DefaultSettings()), t0, Blocked{e})
+		j := step(t, queued(t, usual()), t0, Blocked{e})
 		if !j.Blocked() || j.ErrorCount != 0 || len(j.Failures) != 0 || j.CurrentError().Code != e.Code {
 			t.Errorf("%v: blocked %v, %d errors, %v", e.Code, j.Blocked(), j.ErrorCount, j.CurrentError())
 		}
@@ -152,7 +152,7 @@ func TestChecklist07TheNetworkRequeuesAll(t *testing.T) {
 			}
 		}
 	}
-	waiting := step(t, queued(t, DefaultSettings()), t0, fault(func(e *Error) { e.RetryAfter = time.Hour }))
+	waiting := step(t, queued(t, usual()), t0, fault(func(e *Error) { e.RetryAfter = time.Hour }))
 	if got := step(t, waiting, t0, NetworkUp{}); got.State != Queued || got.Attempts != 0 {
 		t.Errorf("a job that waits for its retry time: %v after %d attempts", got.State, got.Attempts)
 	}
@@ -172,7 +172,7 @@ func TestChecklist08NoProgressClock(t *testing.T) {
 		{time.Minute, 0, InError},
 		{time.Hour + 1, time.Hour, InError},
 	} {
-		s := DefaultSettings()
+		s := usual()
 		s.RetryDelay, s.NoProgressTimeout = Duration(tc.delay), Duration(tc.timeout)
 		if got := step(t, queued(t, s), t0, Fault{errTransient}); got.State != tc.want {
 			t.Errorf("%v and %v: %v", tc.delay, tc.timeout, got.State)
@@ -186,7 +186,7 @@ func TestChecklist08NoProgressClock(t *testing.T) {
 // TestChecklist09MaxDownloadTime counts what workers were active, and neither waiting nor being blocked; Resume starts it anew.
 func TestChecklist09MaxDownloadTime(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.MaxDownloadTime = Duration(time.Hour)
 	j := step(t, queued(t, s), t0, Ran{59 * time.Minute}, Blocked{errOffline})
 	j = step(t, j, t0.Add(24*time.Hour), Unblocked{}, Tick{})
@@ -207,7 +207,7 @@ func TestChecklist10RefusedCredentials(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 407} {
 		refused := &Error{Code: HTTPStatus(status), Class: HTTPStatus(status).Class(), Refused: "ntlm", Schemes: []string{"ntlm", "basic"}}
-		j := step(t, queued(t, DefaultSettings()), t0, Fault{refused})
+		j := step(t, queued(t, usual()), t0, Fault{refused})
 		if j.State != InError || j.Error.Class != NeedsAction || j.Error.Refused != "ntlm" || len(j.Error.Schemes) != 2 {
 			t.Errorf("%d: %v, %+v", status, j.State, j.Error)
 		}
@@ -225,7 +225,7 @@ func TestChecklist11RangesAndJobsOnDemand(t *testing.T) {
 	if p := f.Pieces(); len(p) != 2 || p[0].Remote.Start != 100 || p[1].Local != 10 {
 		t.Errorf("pieces %v", p)
 	}
-	s := DefaultSettings()
+	s := usual()
 	s.OnDemand = true
 	j := step(t, newJob(t, Download, s), t0, twoFiles(), RequestRanges{2, Ranges{{100, 200}}}, Resume{})
 	if j.State != Queued {
@@ -249,10 +249,10 @@ func TestChecklist11RangesAndJobsOnDemand(t *testing.T) {
 // TestChecklist12ProgressMayFall to 0, when the file has changed. TestTotalIsUnknownAsLongAsOneSizeIs has the totals.
 func TestChecklist12ProgressMayFall(t *testing.T) {
 	t.Parallel()
-	if got := newJob(t, Download, DefaultSettings()).Totals.Total(); got != 0 {
+	if got := newJob(t, Download, usual()).Totals.Total(); got != 0 {
 		t.Errorf("an empty job has %d bytes", got)
 	}
-	j := queued(t, DefaultSettings())
+	j := queued(t, usual())
 	if j.Totals.Filled == 0 || j.Totals.Total() != UnknownSize {
 		t.Fatalf("before: %+v", j.Totals)
 	}
@@ -264,7 +264,7 @@ func TestChecklist12ProgressMayFall(t *testing.T) {
 // TestChecklist13ErrorCountAndRetryDelay: the one only grows, the other is raised silently.
 func TestChecklist13ErrorCountAndRetryDelay(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.RetryDelay = Duration(time.Second)
 	j := queued(t, s)
 	if j.RetryDelay != Duration(5*time.Second) {
@@ -280,7 +280,7 @@ func TestChecklist13ErrorCountAndRetryDelay(t *testing.T) {
 func TestChecklist15Redirects(t *testing.T) {
 	t.Parallel()
 	url := func(j Job) string { f, _ := j.Files.Get(2); return f.URL }
-	j := queued(t, DefaultSettings())
+	j := queued(t, usual())
 	if got := url(step(t, j, t0, Progress{File: 2, Size: size})); got != "https://example.com/b" {
 		t.Errorf("silently: %s", got)
 	}
@@ -303,7 +303,7 @@ func TestChecklist16SetRemoteNameAndMethods(t *testing.T) {
 	if f, _ := j.Files.Get(2); f.URL != "https://example.org/b" || f.Filled.Len() == 0 || j.State != Suspended {
 		t.Errorf("%+v", f)
 	}
-	s := DefaultSettings()
+	s := usual()
 	s.Method = "POST"
 	j = step(t, queued(t, s), t0, Progress{File: 1, Boot: "boot", Size: size}, FileDone{1, size}, Fault{errTransient})
 	if j.State != InError || j.Error.Class != Fatal || j.Priority != Foreground {
@@ -339,7 +339,7 @@ func TestChecklist18TakeOwnershipWipes(t *testing.T) {
 // TestChecklist19SettersSayWhyItIsTooLate. The table of transitions has them in every state.
 func TestChecklist19SettersSayWhyItIsTooLate(t *testing.T) {
 	t.Parallel()
-	j := queued(t, DefaultSettings())
+	j := queued(t, usual())
 	for want, change := range map[Code]func(*Settings){
 		ReadOnlyAfterResume:    func(s *Settings) { s.Method = "POST" },
 		ReadOnlyAfterAddFile:   func(s *Settings) { s.HighPerformance = true },
@@ -349,13 +349,13 @@ func TestChecklist19SettersSayWhyItIsTooLate(t *testing.T) {
 	} {
 		from := j
 		if change == nil {
-			from, change = newJob(t, Upload, DefaultSettings()), func(s *Settings) { s.OnDemand = true }
+			from, change = newJob(t, Upload, usual()), func(s *Settings) { s.OnDemand = true }
 		}
 		if _, _, code := try(from, set(change), t0); code != want {
 			t.Errorf("%v, want %v", code, want)
 		}
 	}
-	fresh := newJob(t, Download, DefaultSettings())
+	fresh := newJob(t, Download, usual())
 	if got := step(t, fresh, t0, set(func(s *Settings) { s.Dynamic, s.MaxSize, s.HighPerformance = true, 1, true })); !got.Dynamic || got.MaxSize != 1 || !got.HighPerformance {
 		t.Errorf("in time: %+v", got.Settings)
 	}
@@ -364,7 +364,7 @@ func TestChecklist19SettersSayWhyItIsTooLate(t *testing.T) {
 // TestChecklist22AnotherVersionIsNeverMixedIn: the bytes of the former one are void, with what was known of it.
 func TestChecklist22AnotherVersionIsNeverMixedIn(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, Progress{File: 2, Size: size, Validator: Validator{ETag: `"1"`}, Modified: t0, Boot: "boot"}, Changed{2})
+	j := step(t, queued(t, usual()), t0, Progress{File: 2, Size: size, Validator: Validator{ETag: `"1"`}, Modified: t0, Boot: "boot"}, Changed{2})
 	f, _ := j.Files.Get(2)
 	if f.Filled != nil || f.Validator != (Validator{}) || f.Boot != "" || !f.Modified.IsZero() || f.Size != UnknownSize {
 		t.Errorf("%+v", f)
@@ -375,7 +375,7 @@ func TestChecklist22AnotherVersionIsNeverMixedIn(t *testing.T) {
 func TestChecklist24RetryAfterIsHonored(t *testing.T) {
 	t.Parallel()
 	e := &Error{Code: HTTPStatus(429), Class: HTTPStatus(429).Class(), RetryAfter: 2 * time.Hour}
-	if j := step(t, queued(t, DefaultSettings()), t0, Fault{e}); j.State != TransientError || !j.RetryAt.Equal(t0.Add(2*time.Hour)) {
+	if j := step(t, queued(t, usual()), t0, Fault{e}); j.State != TransientError || !j.RetryAt.Equal(t0.Add(2*time.Hour)) {
 		t.Errorf("%v until %v", j.State, j.RetryAt)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func drawSettings(t *rapid.T, typ Type) Settings {
-	s := DefaultSettings()
+	s := usual()
 	pick := func(name string, d ...time.Duration) Duration { return Duration(rapid.SampledFrom(d).Draw(t, name)) }
 	s.RetryDelay = pick("retry delay", 0, time.Minute, DefaultRetryDelay)
 	s.NoProgressTimeout = pick("no progress", 0, time.Minute, time.Hour, DefaultNoProgressTimeout)

@@ -77,7 +77,7 @@ func manyFiles(n int) AddFiles {
 func TestTenThousandFiles(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
-	before := step(t, newJob(t, Download, DefaultSettings()), t0, manyFiles(n), Resume{})
+	before := step(t, newJob(t, Download, usual()), t0, manyFiles(n), Resume{})
 	j := before
 	for id := FileID(n); id >= 1; id-- {
 		j = step(t, j, t0, FileDone{id, int64(id)})
@@ -97,7 +97,7 @@ func TestTenThousandFiles(t *testing.T) {
 
 func TestTotalIsUnknownAsLongAsOneSizeIs(t *testing.T) {
 	t.Parallel()
-	j := newJob(t, Download, DefaultSettings())
+	j := newJob(t, Download, usual())
 	if got := j.Totals.Total(); got != 0 {
 		t.Errorf("an empty job has size %d, want 0", got)
 	}
@@ -113,7 +113,7 @@ func TestTotalIsUnknownAsLongAsOneSizeIs(t *testing.T) {
 
 func TestNameFromServer(t *testing.T) {
 	t.Parallel()
-	j := step(t, newJob(t, Download, DefaultSettings()), t0, AddFiles{[]FileSpec{
+	j := step(t, newJob(t, Download, usual()), t0, AddFiles{[]FileSpec{
 		{URL: "https://example.com/1", Local: "/d/1", NameFromServer: true},
 		{URL: "https://example.com/2", Local: "/d/taken.iso"},
 		{URL: "https://example.com/3", Local: `C:\d\3`, NameFromServer: true},
@@ -142,7 +142,7 @@ func TestNameFromServer(t *testing.T) {
 
 func BenchmarkNext(b *testing.B) {
 	for _, n := range []int{2, 10_000} {
-		j := step(b, newJob(b, Download, DefaultSettings()), t0, manyFiles(n), Resume{})
+		j := step(b, newJob(b, Download, usual()), t0, manyFiles(n), Resume{})
 		for _, ev := range []Event{Progress{File: FileID(n), Filled: Prefix(1 << 20), Size: size}, Tick{}, Ran{1}} {
 			b.Run(fmt.Sprintf("%T/files=%d", ev, n), func(b *testing.B) {
 				b.ReportAllocs()

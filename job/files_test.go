@@ -12,7 +12,7 @@ import (
 // TestARemovedFileIsNoMore: its number stays taken, its name is free, and late words about it change nothing.
 func TestARemovedFileIsNoMore(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, RemoveFile{2})
+	j := step(t, queued(t, usual()), t0, RemoveFile{2})
 	if want := (Totals{Files: 1, Unknown: 1}); j.Totals != want {
 		t.Errorf("totals %+v, want %+v", j.Totals, want)
 	}
@@ -38,7 +38,7 @@ func TestARemovedFileIsNoMore(t *testing.T) {
 // TestASkippedFileComesBackAsItWas, with the bytes that arrived meanwhile.
 func TestASkippedFileComesBackAsItWas(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, SkipFile{2, true})
+	j := step(t, queued(t, usual()), t0, SkipFile{2, true})
 	if want := (Totals{Files: 2, Skipped: 1, Unknown: 1}); j.Totals != want {
 		t.Errorf("totals %+v, want %+v", j.Totals, want)
 	}
@@ -71,7 +71,7 @@ func TestNothingLeftIsNoError(t *testing.T) {
 func TestProgressTellsTheVersion(t *testing.T) {
 	t.Parallel()
 	v := Validator{ETag: `"1"`, LastModified: "Sun, 01 Mar 2026 10:00:00 GMT"}
-	j := step(t, queued(t, DefaultSettings()), t0, Progress{File: 1, Filled: Prefix(1), Size: size, Validator: v, Modified: t0, Boot: "boot"},
+	j := step(t, queued(t, usual()), t0, Progress{File: 1, Filled: Prefix(1), Size: size, Validator: v, Modified: t0, Boot: "boot"},
 		Progress{File: 1, Filled: Prefix(2), Size: UnknownSize, Boot: "later"})
 	f, _ := j.Files.Get(1)
 	if f.Validator != v || !f.Modified.Equal(t0) || f.Boot != "later" || f.Size != size || f.Filled.Len() != 2 {
@@ -82,7 +82,7 @@ func TestProgressTellsTheVersion(t *testing.T) {
 // TestAFinishedFileStopsTheNoProgressClock as any byte does, and an error that stops the job does too.
 func TestAFinishedFileStopsTheNoProgressClock(t *testing.T) {
 	t.Parallel()
-	failing := step(t, step(t, queued(t, DefaultSettings()), t0, Fault{errTransient}), t0.Add(time.Minute), Tick{})
+	failing := step(t, step(t, queued(t, usual()), t0, Fault{errTransient}), t0.Add(time.Minute), Tick{})
 	if failing.State != Queued || failing.FailingSince.IsZero() || failing.Error == nil {
 		t.Fatalf("%v since %v: %v", failing.State, failing.FailingSince, failing.Error)
 	}
@@ -104,11 +104,11 @@ func TestRetryFile(t *testing.T) {
 	if j = step(t, j, t0, Resume{}, FileDone{1, size}); j.State != Transferred {
 		t.Errorf("fetched again: %v", j.State)
 	}
-	wanted := step(t, queued(t, DefaultSettings()), t0, SkipFile{2, true}, RetryFile{2})
+	wanted := step(t, queued(t, usual()), t0, SkipFile{2, true}, RetryFile{2})
 	if f, _ := wanted.Files.Get(2); f.Skipped || f.Filled != nil {
 		t.Errorf("a skipped one is wanted again: %+v", f)
 	}
-	withRanges := step(t, newJob(t, Download, DefaultSettings()), t0, add(func(f *FileSpec) { f.Ranges = []Span{{5, 10}} }),
+	withRanges := step(t, newJob(t, Download, usual()), t0, add(func(f *FileSpec) { f.Ranges = []Span{{5, 10}} }),
 		Progress{File: 1, Filled: Prefix(5), Size: 10}, RetryFile{1})
 	if f, _ := withRanges.Files.Get(1); f.Size != 10 || f.Filled != nil {
 		t.Errorf("a file with ranges keeps the size that they tell: %+v", f)
@@ -134,7 +134,7 @@ func TestSetValidation(t *testing.T) {
 // TestReplaceRemotePrefix: the case counts, removed files do not, finished ones get the name and are not fetched again.
 func TestReplaceRemotePrefix(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, AddFiles{[]FileSpec{
+	j := step(t, queued(t, usual()), t0, AddFiles{[]FileSpec{
 		{URL: "https://EXAMPLE.com/c", Local: "/d/c"}, {URL: "https://example.com/d", Local: "/d/d"},
 	}}, FileDone{1, size}, RemoveFile{4})
 	j, effects, _ := try(j, ReplaceRemotePrefix{"https://example.com/", "http://mirror.example.org/x/"}, t0)
@@ -156,7 +156,7 @@ func TestReplaceRemotePrefix(t *testing.T) {
 
 func TestRequestedRanges(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, RequestRanges{2, Ranges{{300, 400}, {100, 200}}}, RequestRanges{2, Ranges{{150, 250}}})
+	j := step(t, queued(t, usual()), t0, RequestRanges{2, Ranges{{300, 400}, {100, 200}}}, RequestRanges{2, Ranges{{150, 250}}})
 	if f, _ := j.Files.Get(2); f.Requested.String() != "100-249,300-399" {
 		t.Errorf("asked for %v", f.Requested)
 	}
@@ -176,7 +176,7 @@ func TestRequestedRanges(t *testing.T) {
 // TestMaxSize: a job stops as soon as it is known to be too large, and stays stopped until files are left out.
 func TestMaxSize(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.MaxSize = size + 100
 	j := step(t, newJob(t, Download, s), t0, twoFiles(), Resume{}, Progress{File: 1, Size: size}, Progress{File: 2, Size: 100})
 	if j.State != Queued {
@@ -205,18 +205,18 @@ func TestMaxSize(t *testing.T) {
 // TestCurrentError is what GetError gives in each state.
 func TestCurrentError(t *testing.T) {
 	t.Parallel()
-	failed := step(t, queued(t, DefaultSettings()), t0, Fault{errFatal})
+	failed := step(t, queued(t, usual()), t0, Fault{errFatal})
 	for name, tc := range map[string]struct {
 		job  Job
 		want bool
 	}{
-		"new":                      {newJob(t, Download, DefaultSettings()), false},
+		"new":                      {newJob(t, Download, usual()), false},
 		"in error":                 {failed, true},
 		"resumed":                  {step(t, failed, t0, Resume{}), true},
 		"resumed, a byte is here":  {step(t, failed, t0, Resume{}, Progress{File: 1, Filled: Prefix(1), Size: size}), false},
 		"suspended":                {step(t, failed, t0, Suspend{}), false},
-		"waiting to be tried":      {step(t, queued(t, DefaultSettings()), t0, Fault{errTransient}), true},
-		"blocked":                  {step(t, queued(t, DefaultSettings()), t0, Blocked{errCost}), true},
+		"waiting to be tried":      {step(t, queued(t, usual()), t0, Fault{errTransient}), true},
+		"blocked":                  {step(t, queued(t, usual()), t0, Blocked{errCost}), true},
 		"transferred":              {in(t, Transferred, NoIntent), false},
 		"transferred, not renamed": {step(t, in(t, Transferred, Completing), t0, Unsettled{errNeedsAction}), false},
 		"cancelled":                {step(t, failed, t0, Cancel{}, Settled{}), false},
@@ -230,7 +230,7 @@ func TestCurrentError(t *testing.T) {
 // TestErrorsAreBounded: whatever a server says, a job stays small.
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
-	j := queued(t, DefaultSettings())
+	j := queued(t, usual())
 	for i := range 3 * MaxFailures {
 		e := &Error{
 			Code: Code(i), Class: Transient, Text: strings.Repeat("ż", 3000),
@@ -250,7 +250,7 @@ func TestErrorsAreBounded(t *testing.T) {
 			t.Errorf("a text of %d bytes", len(f.Text))
 		}
 	}
-	if cause := step(t, queued(t, DefaultSettings()), t0, Fault{&Error{Code: DiskFull, Class: Fatal, Err: errFatal}}); cause.Error.Text != errFatal.Text {
+	if cause := step(t, queued(t, usual()), t0, Fault{&Error{Code: DiskFull, Class: Fatal, Err: errFatal}}); cause.Error.Text != errFatal.Text {
 		t.Errorf("the cause, which is not stored, is told as %q", cause.Error.Text)
 	}
 }
@@ -258,7 +258,7 @@ func TestErrorsAreBounded(t *testing.T) {
 // TestBlockedAgain is told once, and anew when something else blocks.
 func TestBlockedAgain(t *testing.T) {
 	t.Parallel()
-	j := step(t, queued(t, DefaultSettings()), t0, Blocked{errOffline})
+	j := step(t, queued(t, usual()), t0, Blocked{errOffline})
 	same, effects, _ := try(j, Blocked{errOffline}, t0.Add(time.Hour))
 	if effects != nil || dump(t, same) != dump(t, j) {
 		t.Errorf("by the same: %v, %s", effects, dump(t, same))
@@ -267,7 +267,7 @@ func TestBlockedAgain(t *testing.T) {
 	if other.Error.Code != BlockedByCost || !other.Blocked() {
 		t.Errorf("by another: %v", other.Error)
 	}
-	failing := step(t, queued(t, DefaultSettings()), t0, Fault{errTransient}, Blocked{errOffline})
+	failing := step(t, queued(t, usual()), t0, Fault{errTransient}, Blocked{errOffline})
 	if !failing.Blocked() || !failing.FailingSince.IsZero() {
 		t.Errorf("while it waits to be tried again: %+v", failing.Error)
 	}

@@ -18,6 +18,13 @@ var (
 	errNeedsAction = &Error{Context: ContextLocalFile, Code: DiskFull, Class: NeedsAction, Text: "disk full; free some space"}
 )
 
+// usual are the settings of a job that was given none.
+func usual() Settings {
+	s := DefaultSettings()
+	s.MaxDownloadTime, s.InactivityTimeout = Duration(DefaultMaxDownloadTime), Duration(DefaultInactivityTimeout)
+	return s
+}
+
 func twoFiles() AddFiles {
 	return AddFiles{[]FileSpec{
 		{URL: "https://example.com/a", Local: "/d/a"},
@@ -64,7 +71,7 @@ func queued(t testing.TB, s Settings) Job {
 // in is a job with two files in the given state, reached by events alone.
 func in(t testing.TB, s State, i Intent) Job {
 	t.Helper()
-	j := queued(t, DefaultSettings())
+	j := queued(t, usual())
 	switch s {
 	case Queued:
 	case Suspended:

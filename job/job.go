@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,6 +70,8 @@ func New(id ID, owner string, typ Type, s Settings, now time.Time) (Job, error) 
 	if typ < Download || typ > UploadReply {
 		return Job{}, Invalid(NotImplemented, "type %d is none of download, upload, upload_reply", int(typ))
 	}
+	s.MaxDownloadTime = cmp.Or(s.MaxDownloadTime, Duration(DefaultMaxDownloadTime))
+	s.InactivityTimeout = cmp.Or(s.InactivityTimeout, Duration(DefaultInactivityTimeout))
 	s, err := s.check(typ)
 	if err != nil {
 		return Job{}, err

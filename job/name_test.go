@@ -156,7 +156,7 @@ func TestParseDigest(t *testing.T) {
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
 	set := func(change func(*Settings)) Event {
-		s := DefaultSettings()
+		s := usual()
 		change(&s)
 		return Set{s}
 	}
@@ -201,7 +201,7 @@ func TestRefusedRequests(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := Next(newJob(t, Download, DefaultSettings()), tc.ev, t0, Policy{})
+			_, _, err := Next(newJob(t, Download, usual()), tc.ev, t0, Policy{})
 			var e *Error
 			if !errors.As(err, &e) || e.Code != tc.code || e.Class != Fatal {
 				t.Fatalf("refused with %#v, want code %v", err, tc.code)
@@ -215,7 +215,7 @@ func TestRefusedRequests(t *testing.T) {
 
 func TestSettingsAtTheirBounds(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.Name, s.Description = strings.Repeat("é", 256), strings.Repeat("é", 1024)
 	s.RetryDelay, s.NoProgressTimeout = 0, 0
 	s.Network.Proxy, s.NotifyURL = "socks5://proxy:1080", "https://example.com/hook?key=1"
@@ -230,7 +230,7 @@ func TestSettingsAtTheirBounds(t *testing.T) {
 	if j.NotifyCommand[1] != "x" || j.Credentials[0].Scheme != "basic" || j.HeaderNames[0] != "Cookie" {
 		t.Error("the job shares slices with the caller")
 	}
-	if _, err := New("id", "uid:1", 3, DefaultSettings(), t0); err == nil {
+	if _, err := New("id", "uid:1", 3, usual(), t0); err == nil {
 		t.Error("a type that does not exist was accepted")
 	}
 }

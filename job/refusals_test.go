@@ -26,8 +26,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"no retry delay":                  {Download, func(s *Settings) { s.RetryDelay = 0 }, OK},
 		"a negative no-progress timeout":  {Download, func(s *Settings) { s.NoProgressTimeout = -1 }, InvalidArg},
 		"a no-progress timeout of 0":      {Download, func(s *Settings) { s.NoProgressTimeout = 0 }, OK},
-		"no time to download":             {Download, func(s *Settings) { s.MaxDownloadTime = 0 }, InvalidArg},
-		"no time to be inactive":          {Download, func(s *Settings) { s.InactivityTimeout = 0 }, InvalidArg},
+		"less than no time to download":   {Download, func(s *Settings) { s.MaxDownloadTime = -1 }, InvalidArg},
+		"less to be inactive":             {Download, func(s *Settings) { s.InactivityTimeout = -1 }, InvalidArg},
 		"a deadline before the year 0":    {Download, func(s *Settings) { s.Deadline = time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC) }, InvalidArg},
 		"a negative limit":                {Download, func(s *Settings) { s.Limit = -1 }, InvalidArg},
 		"all notify flags":                {Download, func(s *Settings) { s.NotifyFlags = 0x3F }, OK},
@@ -88,7 +88,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"an unknown type":                 {7, func(*Settings) {}, NotImplemented},
 		"all at once is told in an order": {Upload, func(s *Settings) { s.Method, s.PeerCaching = "POST", 8 }, DownloadOnlyProperty},
 	} {
-		s := DefaultSettings()
+		s := usual()
 		tc.set(&s)
 		_, err := New("id", "uid:1", tc.typ, s, t0)
 		if codeOf(err) != tc.want {
@@ -103,13 +103,13 @@ func TestSettingsThatAreRefused(t *testing.T) {
 // TestAMethodIsForForegroundJobs: whoever sets one gets the priority, silently; later another priority is refused.
 func TestAMethodIsForForegroundJobs(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.Method = "post"
 	j := newJob(t, Download, s)
 	if j.Method != "POST" || j.Priority != Foreground {
 		t.Errorf("created with %s and %v", j.Method, j.Priority)
 	}
-	later := step(t, newJob(t, Download, DefaultSettings()), t0, Set{s})
+	later := step(t, newJob(t, Download, usual()), t0, Set{s})
 	if later.Method != "POST" || later.Priority != Foreground {
 		t.Errorf("set to %s and %v", later.Method, later.Priority)
 	}
@@ -130,7 +130,7 @@ func TestAMethodIsForForegroundJobs(t *testing.T) {
 // TestRefusalsChangeNothing: a refused command for many files changes none.
 func TestRefusalsChangeNothing(t *testing.T) {
 	t.Parallel()
-	j := step(t, newJob(t, Download, DefaultSettings()), t0, AddFiles{[]FileSpec{
+	j := step(t, newJob(t, Download, usual()), t0, AddFiles{[]FileSpec{
 		{URL: "https://example.com/a", Local: "/d/a"}, {URL: "https://example.com:80/b", Local: "/d/b"},
 	}})
 	next, effects, err := Next(j, ReplaceRemotePrefix{"https://example.com", "https://example.org:90000"}, t0, Policy{})

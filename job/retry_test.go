@@ -48,7 +48,7 @@ func TestBackOffGrowsWithFullJitter(t *testing.T) {
 		{time.Second, []int{1, 2, 4, 5, 5}}, // the floor is 5 s
 		{7 * time.Second, []int{1, 2, 4, 7, 7}},
 	} {
-		s := DefaultSettings()
+		s := usual()
 		s.RetryDelay = Duration(tc.retryDelay)
 		for i, seconds := range tc.windows {
 			for _, jitter := range []float64{0, 0.25, 0.5, 0.999} {
@@ -75,7 +75,7 @@ func TestRetryAfterWinsWhenLonger(t *testing.T) {
 		{time.Minute, time.Minute},
 		{time.Hour, time.Hour}, // longer than the retry delay
 	} {
-		j := step(t, newJob(t, Download, DefaultSettings()), t0, twoFiles(), Resume{})
+		j := step(t, newJob(t, Download, usual()), t0, twoFiles(), Resume{})
 		j = next(t, j, fault(func(e *Error) { e.RetryAfter = tc.asked }), t0, 0.5)
 		if got := j.RetryAt.Sub(t0); got != tc.want {
 			t.Errorf("Retry-After %v: retried after %v, want %v", tc.asked, got, tc.want)
@@ -104,7 +104,7 @@ func TestHeadwayResetsTheBackOff(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			j, _ := failed(t, DefaultSettings(), 3, 0.5)
+			j, _ := failed(t, usual(), 3, 0.5)
 			j = step(t, j, j.RetryAt, append([]Event{Tick{}}, tc.facts...)...)
 			now := j.Modified
 			j = next(t, j, Fault{errTransient}, now, 0.5)
@@ -122,7 +122,7 @@ func TestHeadwayResetsTheBackOff(t *testing.T) {
 // again must not look like headway.
 func TestAServerThatServesOnlyWholeFiles(t *testing.T) {
 	t.Parallel()
-	j, now := step(t, newJob(t, Download, DefaultSettings()), t0, twoFiles(), Resume{}), t0
+	j, now := step(t, newJob(t, Download, usual()), t0, twoFiles(), Resume{}), t0
 	var waits []time.Duration
 	for range 5 {
 		j = step(t, j, now, Changed{1}, Progress{File: 1, Filled: Prefix(5 << 20), Size: UnknownSize}, Fault{errTransient})
@@ -153,7 +153,7 @@ func TestWhatNeverRetries(t *testing.T) {
 		{"retry delay above the no-progress timeout", time.Hour, time.Hour - 1, Fault{errTransient}, InError, Fatal},
 		{"retry delay equal to the no-progress timeout", time.Hour, time.Hour, Fault{errTransient}, TransientError, Transient},
 	} {
-		s := DefaultSettings()
+		s := usual()
 		s.RetryDelay, s.NoProgressTimeout = Duration(tc.retryDelay), Duration(tc.noProgress)
 		j := next(t, queued(t, s), tc.fault, t0, 0.5)
 		if j.State != tc.want || j.Error.Class != tc.class || j.Error.Code != tc.fault.Err.Code {
@@ -177,7 +177,7 @@ func TestErrorCount(t *testing.T) {
 		{DestinationLocked, 0},
 		{BlockedByPolicy, 0},
 	} {
-		j := next(t, queued(t, DefaultSettings()), fault(func(e *Error) { e.Code = tc.code }), t0, 0)
+		j := next(t, queued(t, usual()), fault(func(e *Error) { e.Code = tc.code }), t0, 0)
 		j = step(t, j, t0, Resume{}, FileDone{1, size}, FileDone{2, size})
 		if j.ErrorCount != tc.want {
 			t.Errorf("%v: counted %d, want %d", tc.code, j.ErrorCount, tc.want)
@@ -200,7 +200,7 @@ func TestResult(t *testing.T) {
 		{"cancelled", []Event{FileDone{1, size}, Cancel{}}, OK, OK},
 		{"cancelled, with debris", []Event{Cancel{}}, UnableToDeleteFiles, UnableToDeleteFiles},
 	} {
-		if j := step(t, queued(t, DefaultSettings()), t0, append(tc.events, Settled{tc.settled})...); j.Result != tc.want {
+		if j := step(t, queued(t, usual()), t0, append(tc.events, Settled{tc.settled})...); j.Result != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, j.Result, tc.want)
 		}
 	}
@@ -210,7 +210,7 @@ func TestResult(t *testing.T) {
 // and must not end up waiting for minutes.
 func TestSlowProgressBoundsTheBackOff(t *testing.T) {
 	t.Parallel()
-	j, _ := failed(t, DefaultSettings(), 9, 0.5)
+	j, _ := failed(t, usual(), 9, 0.5)
 	j = step(t, j, j.RetryAt, Tick{}, Progress{File: 1, Filled: Prefix(1), Size: size})
 	now := j.Modified
 	j = next(t, j, Fault{errTransient}, now, 0.5)
@@ -230,7 +230,7 @@ func TestClockPutBack(t *testing.T) {
 			t.Errorf("put back by %v, it waits until %v, first %v", back, booted.RetryAt, j.RetryAt)
 		}
 	}
-	asked := step(t, queued(t, DefaultSettings()), t0, Fault{&Error{Code: HTTPStatus(429), Class: Transient, RetryAfter: time.Hour, Text: "busy"}})
+	asked := step(t, queued(t, usual()), t0, Fault{&Error{Code: HTTPStatus(429), Class: Transient, RetryAfter: time.Hour, Text: "busy"}})
 	if booted := step(t, asked, t0.Add(-24*time.Hour), Boot{}); booted.RetryAt.Sub(t0.Add(-24*time.Hour)) != time.Hour {
 		t.Errorf("asked to wait an hour, it waits until %v", booted.RetryAt)
 	}

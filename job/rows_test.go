@@ -86,7 +86,7 @@ func blocked(j *Job) {
 }
 
 func set(change func(*Settings)) Set {
-	s := DefaultSettings()
+	s := usual()
 	change(&s)
 	return Set{s}
 }
@@ -135,7 +135,7 @@ func propertyRows() []row {
 	acl := set(func(s *Settings) { s.ACLFlags = 4 })
 	reply := set(func(s *Settings) { s.ReplyFile = "/d/reply" })
 	return []row{
-		{name: "Set", event: Set{DefaultSettings()}},
+		{name: "Set", event: Set{usual()}},
 		{name: "Set (out of range)", event: Set{Settings{Priority: 7}}},
 		{name: "Set (auto_complete)", event: set(func(s *Settings) { s.AutoComplete = true })},
 		{name: "Set (auto_complete, files added)", setup: func(j *Job) {

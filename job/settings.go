@@ -73,10 +73,11 @@ type Settings struct {
 	// goes to InError. The clock starts at the first transient error and any byte stops it. Default
 	// 14 days; 0 makes every error final.
 	NoProgressTimeout Duration `json:"no_progress_timeout"`
-	// MaxDownloadTime bounds the time spent connecting and transferring. Default 90 days. Resume starts it anew.
-	MaxDownloadTime Duration `json:"max_download_time"`
-	// InactivityTimeout cancels a job that neither moved a byte nor was changed for so long. Default 90 days.
-	InactivityTimeout Duration `json:"inactivity_timeout"`
+	// MaxDownloadTime bounds the time spent connecting and transferring. Resume starts it anew. 0, which only a new job may be
+	// given, is the administrator's default, else 90 days.
+	MaxDownloadTime Duration `json:"max_download_time,omitzero"`
+	// InactivityTimeout cancels a job that neither moved a byte nor was changed for so long. 0 is as for MaxDownloadTime.
+	InactivityTimeout Duration `json:"inactivity_timeout,omitzero"`
 	// Deadline cancels a job that has not transferred its files by then; zero for none.
 	Deadline time.Time `json:"deadline,omitzero"`
 	// AutoComplete publishes the files as soon as they have all been transferred.
@@ -158,14 +159,13 @@ type Network struct {
 	StallTimeout Duration `json:"stall_timeout,omitzero"`
 }
 
-// DefaultSettings are those of a job nobody has changed.
+// DefaultSettings are what a new job is given when nothing else is said. The service puts the administrator's defaults in
+// place of the zeros.
 func DefaultSettings() Settings {
 	return Settings{
 		Priority:          Normal,
 		RetryDelay:        Duration(DefaultRetryDelay),
 		NoProgressTimeout: Duration(DefaultNoProgressTimeout),
-		MaxDownloadTime:   Duration(DefaultMaxDownloadTime),
-		InactivityTimeout: Duration(DefaultInactivityTimeout),
 		NotifyFlags:       DefaultNotifyFlags,
 		MinNotifyInterval: Duration(DefaultMinNotifyInterval),
 		HeadersWriteOnly:  true,

@@ -183,7 +183,7 @@ func TestPiecesMakeTheFile(t *testing.T) {
 // TestSparseFileInTheTotals: only what was asked for counts.
 func TestSparseFileInTheTotals(t *testing.T) {
 	t.Parallel()
-	j := step(t, newJob(t, Download, DefaultSettings()), t0, AddFiles{[]FileSpec{
+	j := step(t, newJob(t, Download, usual()), t0, AddFiles{[]FileSpec{
 		{URL: "https://example.com/a", Local: "/d/a", Ranges: []Span{{1000, 10}, {0, 20}}, Sparse: true},
 		{URL: "https://example.com/b", Local: "/d/b", Ranges: []Span{{1000, 10}, {0, 20}}},
 	}}, Resume{}, Progress{File: 1, Filled: Ranges{{1000, 1005}}, Size: 1010})

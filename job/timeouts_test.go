@@ -14,7 +14,7 @@ func TestNoProgressClock(t *testing.T) {
 
 	t.Run("starts at the first error and runs out to the nanosecond", func(t *testing.T) {
 		t.Parallel()
-		j := fail(tick(fail(queued(t, DefaultSettings()), day), day), 14*day)
+		j := fail(tick(fail(queued(t, usual()), day), day), 14*day)
 		if got := tick(j, 15*day-1).State; got != Queued {
 			t.Errorf("just before: %v", got)
 		}
@@ -28,7 +28,7 @@ func TestNoProgressClock(t *testing.T) {
 	})
 	t.Run("runs while the job is queued again", func(t *testing.T) {
 		t.Parallel()
-		j := tick(fail(queued(t, DefaultSettings()), 0), day)
+		j := tick(fail(queued(t, usual()), 0), day)
 		if got := j.Wake(); !got.Equal(t0.Add(14 * day)) {
 			t.Errorf("wakes at %v", got)
 		}
@@ -38,7 +38,7 @@ func TestNoProgressClock(t *testing.T) {
 	})
 	t.Run("any byte stops it", func(t *testing.T) {
 		t.Parallel()
-		j := next(t, tick(fail(queued(t, DefaultSettings()), 0), 13*day), aByte, t0.Add(13*day), 0)
+		j := next(t, tick(fail(queued(t, usual()), 0), 13*day), aByte, t0.Add(13*day), 0)
 		if j.Error != nil || !j.FailingSince.IsZero() {
 			t.Errorf("after the byte: %+v since %v", j.Error, j.FailingSince)
 		}
@@ -53,14 +53,14 @@ func TestNoProgressClock(t *testing.T) {
 	t.Run("bytes that are there already do not stop it", func(t *testing.T) {
 		t.Parallel()
 		same := Progress{File: 2, Filled: Prefix(1), Size: size}
-		j := next(t, tick(fail(queued(t, DefaultSettings()), 0), day), same, t0.Add(day), 0)
+		j := next(t, tick(fail(queued(t, usual()), 0), day), same, t0.Add(day), 0)
 		if j.FailingSince.IsZero() || j.Error == nil {
 			t.Error("it stopped")
 		}
 	})
 	t.Run("stands still while the job is suspended", func(t *testing.T) {
 		t.Parallel()
-		j := next(t, fail(queued(t, DefaultSettings()), 0), Suspend{}, t0, 0)
+		j := next(t, fail(queued(t, usual()), 0), Suspend{}, t0, 0)
 		if got := tick(j, 20*day).State; got != Suspended {
 			t.Errorf("a suspended job is %v", got)
 		}
@@ -73,7 +73,7 @@ func TestNoProgressClock(t *testing.T) {
 
 func TestMaxDownloadTime(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.MaxDownloadTime = Duration(time.Hour)
 	j := step(t, queued(t, s), t0, Ran{time.Hour - 1})
 	if j.State != Queued {
@@ -96,7 +96,7 @@ func TestMaxDownloadTime(t *testing.T) {
 func TestInactivityAndDeadline(t *testing.T) {
 	t.Parallel()
 	deadline := t0.Add(time.Hour)
-	withDeadline := DefaultSettings()
+	withDeadline := usual()
 	withDeadline.Deadline = deadline
 	for _, tc := range []struct {
 		name     string
@@ -104,11 +104,11 @@ func TestInactivityAndDeadline(t *testing.T) {
 		events   []Event // at t0 plus a minute
 		wake     time.Time
 	}{
-		{"inactive since it was created", DefaultSettings(), nil, t0.Add(DefaultInactivityTimeout)},
-		{"a byte counts", DefaultSettings(), []Event{Progress{File: 1, Filled: Prefix(1)}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
-		{"a changed property counts", DefaultSettings(), []Event{SetHeaders{}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
-		{"time spent in vain does not", DefaultSettings(), []Event{Ran{time.Minute}}, t0.Add(DefaultInactivityTimeout)},
-		{"transferred files wait as long", DefaultSettings(), []Event{FileDone{1, 1}, FileDone{2, 1}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
+		{"inactive since it was created", usual(), nil, t0.Add(DefaultInactivityTimeout)},
+		{"a byte counts", usual(), []Event{Progress{File: 1, Filled: Prefix(1)}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
+		{"a changed property counts", usual(), []Event{SetHeaders{}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
+		{"time spent in vain does not", usual(), []Event{Ran{time.Minute}}, t0.Add(DefaultInactivityTimeout)},
+		{"transferred files wait as long", usual(), []Event{FileDone{1, 1}, FileDone{2, 1}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
 		{"deadline", withDeadline, nil, deadline},
 		{"deadline of a failed job", withDeadline, []Event{Fault{errFatal}}, deadline},
 		{"a met deadline", withDeadline, []Event{FileDone{1, 1}, FileDone{2, 1}}, t0.Add(DefaultInactivityTimeout + time.Minute)},
@@ -133,7 +133,7 @@ func TestInactivityAndDeadline(t *testing.T) {
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	t1, t2 := t0.Add(time.Hour), t0.Add(2*time.Hour)
-	j := step(t, queued(t, DefaultSettings()), t1, FileDone{1, size}, FileDone{2, size})
+	j := step(t, queued(t, usual()), t1, FileDone{1, size}, FileDone{2, size})
 	if !j.Created.Equal(t0) || !j.Modified.Equal(t1) || !j.Finished.Equal(t1) {
 		t.Errorf("created %v, modified %v, finished %v", j.Created, j.Modified, j.Finished)
 	}
@@ -149,7 +149,7 @@ func TestTimes(t *testing.T) {
 // TestACancelThatFailsIsNotRepeated: else a deadline and a full disk would keep each other busy.
 func TestACancelThatFailsIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.Deadline = t0.Add(time.Hour)
 	j := step(t, queued(t, s), s.Deadline, Tick{}, Unsettled{errNeedsAction})
 	if want := s.Deadline.Add(DefaultInactivityTimeout); j.State != InError || !j.Wake().Equal(want) {
@@ -164,7 +164,7 @@ func TestACancelThatFailsIsNotRepeated(t *testing.T) {
 // TestLateBytesKeepTheReasonOfACancel: the last word of a worker comes after the deadline that ended it.
 func TestLateBytesKeepTheReasonOfACancel(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := usual()
 	s.Deadline = t0.Add(time.Hour)
 	j := step(t, newJob(t, Download, s), t0, twoFiles(), Resume{})
 	j = step(t, j, s.Deadline, Tick{}, Progress{File: 1, Filled: Prefix(1), Size: size}, Settled{})

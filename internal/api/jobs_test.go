@@ -18,7 +18,9 @@ func TestCreateHasDefaults(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	snap := s.alice.do("POST", "/v1/jobs", `{}`, "Content-Type: application/json; charset=utf-8").job()
-	if diff := cmp.Diff(job.DefaultSettings(), snap.Settings); diff != "" {
+	want := job.DefaultSettings()
+	want.MaxDownloadTime, want.InactivityTimeout = job.Duration(job.DefaultMaxDownloadTime), job.Duration(job.DefaultInactivityTimeout)
+	if diff := cmp.Diff(want, snap.Settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
 	if snap.State != job.Suspended || snap.Owner != alice.ID || snap.Type != job.Download || len(snap.ID) != 36 || snap.Waits == "" {

@@ -120,6 +120,18 @@ func durationAt(at func(*job.Settings) *job.Duration) field {
 	return fieldOf("duration", at, parseDuration, job.Duration.String)
 }
 
+// boundAt is a time that there has to be some of.
+func boundAt(at func(*job.Settings) *job.Duration) field {
+	parse := func(s string) (job.Duration, error) {
+		d, err := parseDuration(s)
+		if err == nil && d == 0 {
+			err = errors.New("must be more than 0")
+		}
+		return d, err
+	}
+	return fieldOf("duration", at, parse, job.Duration.String)
+}
+
 func parseDuration(s string) (job.Duration, error) {
 	if s == "0" {
 		return 0, nil

@@ -24,7 +24,7 @@ and completed: every file gets its name when it is whole.
 
 Ctrl-C leaves the job to the daemon and says how to come back to it; a second Ctrl-C
 cancels it. The same command again goes on with a job that is not finished, with the
-settings and credentials that are given now.`,
+settings and credentials that are given now; what is not given stays as it is.`,
 		Example: `  ebb get https://example.com/image.iso
   ebb get -o /srv/image.iso --checksum sha256=9f86d0… https://example.com/image.iso
   ebb get --user alice --password-file ~/.secret https://files.example.com/report.pdf
@@ -41,7 +41,7 @@ settings and credentials that are given now.`,
 			}
 			spec.Resume = true
 			return a.with(cmd.Context(), func(s *session) error {
-				j, err := a.createOrGoOn(cmd.Context(), s, spec)
+				j, err := a.createOrGoOn(cmd, s, spec)
 				if err != nil {
 					return err
 				}
@@ -97,7 +97,8 @@ func nameFor(files []job.FileSpec) string {
 
 // createOrGoOn creates the job, unless there is one already that fetches the same files: then the
 // command is the second try of somebody whose first one was cut short.
-func (a *app) createOrGoOn(ctx context.Context, s *session, spec job.Spec) (*ebb.Job, error) {
+func (a *app) createOrGoOn(cmd *cobra.Command, s *session, spec job.Spec) (*ebb.Job, error) {
+	ctx := cmd.Context()
 	j, err := unfinished(ctx, s, spec)
 	switch {
 	case err != nil:
@@ -109,7 +110,7 @@ func (a *app) createOrGoOn(ctx context.Context, s *session, spec job.Spec) (*ebb
 	if len(spec.Headers) > 0 || spec.ClientCert != "" {
 		a.notef("its headers and client certificate stay as they are; for others, first: ebb cancel %s", j.ID.Short())
 	}
-	return j, goOn(ctx, j, spec)
+	return j, goOn(cmd, j, spec)
 }
 
 // unfinished finds the live job of this user that fetches the files of spec, nil when there is none. Those of others, which
@@ -160,23 +161,24 @@ func sameFile(f job.File, spec job.FileSpec) bool {
 }
 
 // goOn gives a job what the command says now and lets it run. One that is just ending needs neither.
-func goOn(ctx context.Context, j *ebb.Job, spec job.Spec) error {
-	err := renew(ctx, j, spec)
+func goOn(cmd *cobra.Command, j *ebb.Job, spec job.Spec) error {
+	err := renew(cmd, j, spec)
 	if errors.Is(err, job.ErrState) {
 		return nil
 	}
 	return err
 }
 
-func renew(ctx context.Context, j *ebb.Job, spec job.Spec) error {
+func renew(cmd *cobra.Command, j *ebb.Job, spec job.Spec) error {
+	ctx := cmd.Context()
 	for _, c := range spec.Credentials {
 		if err := j.SetCredentials(ctx, c); err != nil {
 			return err
 		}
 	}
-	patch := map[string]any{}
-	for i := range properties {
-		properties[i].into(patch, &spec.Settings)
+	patch, err := givenProperties(cmd, j.Settings)
+	if err != nil {
+		return err
 	}
 	if err := j.Set(ctx, patch); err != nil {
 		return err

@@ -28,8 +28,8 @@ var properties = []property{
 	{"timeout", "cancel the job when it is not transferred by then; 0: never", deadline()},
 	{"retry-delay", "longest wait between two tries, at least 5s", durationAt(func(s *job.Settings) *job.Duration { return &s.RetryDelay })},
 	{"no-progress-timeout", "give up after failing for so long without a byte; 0: at the first error", durationAt(func(s *job.Settings) *job.Duration { return &s.NoProgressTimeout })},
-	{"max-download-time", "give up after connecting and transferring for so long", durationAt(func(s *job.Settings) *job.Duration { return &s.MaxDownloadTime })},
-	{"inactivity-timeout", "cancel the job when nothing has happened to it for so long", durationAt(func(s *job.Settings) *job.Duration { return &s.InactivityTimeout })},
+	{"max-download-time", "give up after connecting and transferring for so long; default 2160h, or the administrator's", boundAt(func(s *job.Settings) *job.Duration { return &s.MaxDownloadTime })},
+	{"inactivity-timeout", "cancel the job when nothing has happened to it for so long; default 2160h, or the administrator's", boundAt(func(s *job.Settings) *job.Duration { return &s.InactivityTimeout })},
 	{"auto-complete", "keep the files under their temporary names until `ebb complete`", opposite("no-complete", boolAt(func(s *job.Settings) *bool { return &s.AutoComplete }))},
 	{"overwrite", "replace files that exist", boolAt(func(s *job.Settings) *bool { return &s.Overwrite })},
 	{"method", "HTTP `method` that downloads, such as POST; makes it a foreground job without retries", textAt(func(s *job.Settings) *string { return &s.Method })},
@@ -167,12 +167,37 @@ func (f *propertyFlag) Type() string { return f.kind }
 // Set changes the setting.
 func (f *propertyFlag) Set(value string) error {
 	f.given = append(f.given, value)
-	if err := f.assign(f.settings, value, len(f.given) == 1); err != nil {
+	return f.apply(f.settings, value, len(f.given) == 1)
+}
+
+// apply reads a value that was given, the first or a further one.
+func (f *propertyFlag) apply(s *job.Settings, value string, first bool) error {
+	if err := f.assign(s, value, first); err != nil {
 		return err
 	}
 	if f.opposite != "" {
-		setting := f.at(f.settings).(*bool)
+		setting := f.at(s).(*bool)
 		*setting = !*setting
 	}
 	return nil
+}
+
+// givenProperties is the JSON that changes s as the flags of the command say, and nothing that none of them names.
+func givenProperties(cmd *cobra.Command, s job.Settings) (map[string]any, error) {
+	patch := map[string]any{}
+	var err error
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		f, ok := flag.Value.(*propertyFlag)
+		if !ok || err != nil {
+			return
+		}
+		for i, value := range f.given {
+			if err = f.apply(&s, value, i == 0); err != nil {
+				err = usage("--%s: %v", flag.Name, err)
+				return
+			}
+		}
+		f.into(patch, &s)
+	})
+	return patch, err
 }

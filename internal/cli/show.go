@@ -133,7 +133,8 @@ func jobRows(s job.Snapshot) []row {
 // settingRows are the priority, and the settings that are not as by default.
 func settingRows(s job.Settings) []row {
 	var rows []row
-	defaults := job.DefaultSettings()
+	usual, _ := job.New("", "", job.Download, job.DefaultSettings(), time.Time{}) // which are never refused
+	defaults := usual.Settings
 	for i := range properties {
 		p := &properties[i]
 		now := p.show(&s)

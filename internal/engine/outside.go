@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/ebb-transfer/ebb/internal/sched"
@@ -42,14 +43,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// defaults puts the administrator's in place of what a new job was given nothing else for.
+// defaults puts the administrator's in place of what a new job was given nothing for.
 func (l Limits) defaults(s *job.Settings) {
-	if l.MaxDownloadTime > 0 && s.MaxDownloadTime == job.Duration(job.DefaultMaxDownloadTime) {
-		s.MaxDownloadTime = l.MaxDownloadTime
-	}
-	if l.InactivityTimeout > 0 && s.InactivityTimeout == job.Duration(job.DefaultInactivityTimeout) {
-		s.InactivityTimeout = l.InactivityTimeout
-	}
+	s.MaxDownloadTime = cmp.Or(s.MaxDownloadTime, l.MaxDownloadTime)
+	s.InactivityTimeout = cmp.Or(s.InactivityTimeout, l.InactivityTimeout)
 }
 
 // reach is how a server is reached where the administrator has the last word, or the only one.

@@ -169,3 +169,26 @@ func TestLimitsOfUsers(t *testing.T) {
 		t.Errorf("once a job is final: %v", err)
 	}
 }
+
+// TestDefaultsOfTheAdministrator: they are for jobs that were given nothing, and not for those that were given what would hold
+// without an administrator.
+func TestDefaultsOfTheAdministrator(t *testing.T) {
+	t.Parallel()
+	const days90 = job.Duration(90 * 24 * time.Hour)
+	b := newBench(t, func(c *Config) { c.Limits = Limits{MaxDownloadTime: job.Duration(time.Hour)} })
+	for _, tt := range []struct{ given, want job.Duration }{
+		{0, job.Duration(time.Hour)},
+		{days90, days90},
+		{job.Duration(2 * time.Hour), job.Duration(2 * time.Hour)},
+	} {
+		settings := job.DefaultSettings()
+		settings.MaxDownloadTime = tt.given
+		snap, err := b.Create(t.Context(), Actor{ID: "uid:1"}, job.Spec{Settings: settings})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if snap.MaxDownloadTime != tt.want || snap.InactivityTimeout != days90 {
+			t.Errorf("given %v it has %v, and %v of inactivity; want %v and %v", tt.given, snap.MaxDownloadTime, snap.InactivityTimeout, tt.want, days90)
+		}
+	}
+}
