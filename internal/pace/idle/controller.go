@@ -169,6 +169,9 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 	if raw, ok := queueOf(c.conns, c.now-max(c.base, 2*shortestRound)); ok && sampled {
 		c.delays.add(c.now, raw, c.state == Holding && raw < c.target())
 		c.yield.see(c, raw)
+		if raw < emptyDelay {
+			c.drain.empty = c.now
+		}
 	}
 	c.delays.noise = decay(c.delays.noise, elapsed, noiseHalfLife)
 	c.delay, c.fresh = c.delays.low(c.now, max(c.base/2, 2*shortestRound))

@@ -12,6 +12,8 @@ const (
 	drainDepth  = 0.5
 	// drainMost is left of the window at least missing, however small the queue.
 	drainMost = 0.9
+	// empty is the delay that needs no drain.
+	emptyDelay = timestampGrain / 2
 	// drainPause is between two drains at least.
 	drainPause = 2 * time.Second
 )
@@ -20,7 +22,8 @@ const (
 type drain struct {
 	at     time.Duration // of the next one
 	last   time.Duration
-	before float64 // the window to come back to
+	empty  time.Duration // when the path was last seen without a queue
+	before float64       // the window to come back to
 	rounds int
 }
 
@@ -38,6 +41,9 @@ func (d *drain) hasten(c *Controller) {
 
 func (c *Controller) beginDrain() {
 	c.drain.plan(c)
+	if c.now-c.drain.empty < drainPeriod/2 {
+		return
+	}
 	c.drain.last = c.now
 	c.drain.before, c.drain.rounds = c.window, 0
 	c.enter(Draining, c.signal)

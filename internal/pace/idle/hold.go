@@ -16,9 +16,9 @@ const (
 	// overshootGain turns the delay beyond the target into a decrease of at most half of the window.
 	overshootGain = 0.7
 	maxDecrease   = 0.5
-	// deliveredPart of what the path delivers without a queue is left by a decrease: its effect is seen only in the second round
-	// after it, and two decreases for one queue would leave the line empty.
-	deliveredPart = 0.85
+	// deliveredPart of what the path delivers without a queue is left by decreases in the first overshootRounds after a ramp.
+	deliveredPart   = 0.85
+	overshootRounds = 4
 
 	// A loss beside a queue halves the window. Without one it means nothing when the path delivers what it can: random loss is
 	// the business of the server's own congestion control.
@@ -33,10 +33,11 @@ const (
 	slowRounds = 8
 	growUse    = 0.75
 
-	// emptyRounds without any queue are the sign that the line has become free, unless we are at its capacity: there it takes a
-	// window that grew by emptyGrowth without any queue to show that there is more.
+	// A window that grows by emptyGrowth in emptyRounds or more without any queue is the sign that the line has become free. At
+	// the path's known capacity there should be a queue by then: fullGrowth there.
 	emptyRounds = 4
-	emptyGrowth = 1.15
+	emptyGrowth = 1.08
+	fullGrowth  = 1.15
 	nearFull    = 0.9 // of the capacity
 	// referenceTime is how slowly the reference follows the window down; below a third of it somebody else has come.
 	referenceTime = 5 * time.Second
@@ -50,16 +51,17 @@ const (
 // hold is the state that keeps the queue near the target.
 type hold struct {
 	reference float64
-	empty     int     // rounds without a queue
-	emptyFrom float64 // the window when the first of them began
-	usual     float64 // rate, over usualTime
-	slow      int     // rounds in which the window was not filled
+	empty     int           // rounds without a queue
+	emptyFrom float64       // the window when the first of them began
+	rates     [2]float64    // of the latest rounds
+	ramped    time.Duration // when a ramp ended in this hold; long ago when none did
+	usual     float64       // rate, over usualTime
+	slow      int           // rounds in which the window was not filled
 }
 
 func (c *Controller) beginHold(signal Signal) {
 	c.enter(Holding, signal)
-	c.hold = hold{reference: c.window, emptyFrom: c.window}
-	c.yield.enough = c.now
+	c.hold = hold{reference: c.window, emptyFrom: c.window, ramped: -time.Hour}
 }
 
 func (c *Controller) stepHold() {
@@ -80,6 +82,7 @@ func (c *Controller) stepHold() {
 		return
 	}
 	c.adjust(elapsed)
+	c.hold.rates = [2]float64{c.rate, c.hold.rates[0]}
 	c.hold.reference = max(c.window, c.hold.reference*math.Exp(-elapsed.Seconds()/referenceTime.Seconds()))
 	c.hold.usual += (c.rate - c.hold.usual) * min(1, elapsed.Seconds()/usualTime.Seconds())
 	if c.rate < newcomerPart*c.hold.usual && c.hold.slow == 0 {
@@ -90,10 +93,18 @@ func (c *Controller) stepHold() {
 		c.giveWay(c.signal)
 	case c.window <= float64(c.least()) && c.delay > c.target():
 		c.giveWay(DelaySignal)
-	case c.hold.empty >= emptyRounds && (c.rate < nearFull*c.capacity || c.window > emptyGrowth*c.hold.emptyFrom):
+	case c.lineIsFree():
 		c.enter(Ramping, DelaySignal)
-		c.ramp = ramp{growth: gentleGrowth}
+		c.ramp = ramp{growth: gentleGrowth, gentle: true, known: c.capacity}
 	}
+}
+
+func (c *Controller) lineIsFree() bool {
+	growth := emptyGrowth
+	if c.rate > nearFull*c.capacity {
+		growth = fullGrowth
+	}
+	return c.hold.empty >= emptyRounds && c.window > growth*c.hold.emptyFrom
 }
 
 // adjust is the control law, once per round.
@@ -133,7 +144,12 @@ func (c *Controller) adjust(elapsed time.Duration) {
 	}
 }
 
-// decrease takes part of the window away, but leaves most of what the path delivers.
+// decrease takes part of the window away. Right after a ramp it leaves what the path has delivered: the queue is then our own,
+// and goes with the overshoot.
 func (c *Controller) decrease(part float64) {
-	c.window = min(c.window, max(c.window*(1-part), deliveredPart*c.rate*c.base.Seconds()))
+	least := 0.0
+	if c.now < c.hold.ramped+overshootRounds*c.base {
+		least = max(c.rate, c.hold.rates[0], c.hold.rates[1]) * deliveredPart * c.base.Seconds()
+	}
+	c.window = min(c.window, max(c.window*(1-part), least))
 }

@@ -1,15 +1,24 @@
 package idle
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
-	// rampGrowth is the growth per round trip while nobody is there: with a queue seen one round late it overshoots by half
-	// of a BDP at most, which is less than the buffers of home lines hold.
-	rampGrowth = 1.25
+	// rampGrowth is the growth per round trip while nobody is there. The queue is seen a round late, so that it overshoots by a
+	// third of a BDP, which is less than the buffers of home lines hold. Below 1.25, a server with BBR would take the window
+	// for the end of the line and leave its own startup.
+	rampGrowth = 1.3
 	// gentleGrowth is how a ramp begins that starts from a window known to be right: it doubles its growth every round.
 	gentleGrowth = 1.05
-	// rampStop is the part of the target at which a ramp has met a queue.
+	// nearKnown is the part of what the path is known to hold from which a ramp is gentle again, and its inverse until where.
+	nearKnown = 0.75
+	// rampStop is the part of the target at which a ramp has met a queue, if all of a round has seen it: a young window travels
+	// as one burst, which makes a queue of its own.
 	rampStop = 0.3
+	// rampNow ends it at once, whatever the start of the round was like.
+	rampNow = 1.0
 	// rampUsed is how much of the window must be under way for more of it to be of use. The rate is seen a round late.
 	rampUsed = 0.5
 	// peakRoom is added to what the path delivered when a ramp ends, in packets.
@@ -19,24 +28,36 @@ const (
 // ramp is the state of fast growth.
 type ramp struct {
 	growth float64
+	gentle bool    // from a window known to be right
+	known  float64 // the capacity known before
 	peak   float64 // the best rate it has seen
 }
 
 func (c *Controller) stepRamp() {
 	c.ramp.peak = max(c.ramp.peak, c.rate)
+	if !c.ramp.gentle {
+		c.yield.enough = c.now
+	}
 	if c.hostBusy() {
 		c.giveWay(HostSignal)
 		return
 	}
+	elapsed := c.now - c.decided
 	if !c.due() {
 		return
 	}
 	lost := c.tookLoss()
-	switch stop := time.Duration(rampStop*float64(c.target())) + c.delays.margin(); {
-	case c.delay >= stop || lost && c.delays.high(c.now, 2*c.round) >= stop:
+	stop := time.Duration(rampStop*float64(c.target())) + c.delays.margin()
+	low, _ := c.delays.low(c.now, c.round)
+	now, _ := c.delays.low(c.now, max(c.base/4, 2*shortestRound))
+	switch {
+	case low >= stop || now >= time.Duration(rampNow*float64(c.target()))+c.delays.margin() || lost && c.delays.high(c.now, 2*c.round) >= stop:
 		c.endRamp()
 	case c.flight() >= rampUsed*c.window:
-		c.window *= c.ramp.growth
+		if fill := c.window / (c.ramp.known*c.base.Seconds() + 1); fill > nearKnown && fill < 1/nearKnown {
+			c.ramp.growth = gentleGrowth
+		}
+		c.window *= math.Pow(c.ramp.growth, min(elapsed.Seconds()/c.round.Seconds(), 2))
 		c.ramp.growth = min(rampGrowth, 1+2*(c.ramp.growth-1))
 	}
 }
@@ -54,6 +75,7 @@ func (c *Controller) endRamp() {
 		return
 	}
 	c.beginHold(DelaySignal)
+	c.hold.ramped, c.hold.rates[0] = c.now, c.ramp.peak
 }
 
 // least is the smallest window that holding makes sense with.

@@ -137,7 +137,7 @@ func (s *sender) lose(f inFlight) {
 	s.control.onLoss(s, f.number)
 }
 
-// arm restarts the retransmission timer: twice the round trip for the first probe, a collapse after the third.
+// arm restarts the retransmission timer: twice the round trip for a probe, a collapse after that.
 func (s *sender) arm() {
 	s.timer++
 	generation := s.timer
@@ -150,12 +150,17 @@ func (s *sender) arm() {
 			return
 		}
 		s.timeouts = min(s.timeouts+1, 6)
+		number := s.flight.first().number
 		for s.flight.len() > 0 {
 			f := s.flight.pop()
 			s.inFlight--
 			s.lost.push(f.segment)
 		}
-		s.control.onTimeout(s)
+		if s.timeouts == 1 {
+			s.control.onLoss(s, number) // a tail loss probe, RFC 8985
+		} else {
+			s.control.onTimeout(s)
+		}
 		s.arm()
 		s.pump()
 	})

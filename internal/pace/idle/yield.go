@@ -124,7 +124,7 @@ func (c *Controller) stepYield() {
 		c.yield.ramped = c.now
 		c.enter(Ramping, c.signal)
 		c.window = max(c.window, startPackets/2*float64(c.packet()), rampPart*c.capacity*c.base.Seconds())
-		c.ramp = ramp{growth: rampGrowth}
+		c.ramp = ramp{growth: rampGrowth, known: c.capacity}
 	case c.now-c.yield.steady > calm:
 		c.join()
 	}
@@ -133,7 +133,7 @@ func (c *Controller) stepYield() {
 // join goes beside another background transfer: where the yield was only to see who is there, with the window from before.
 func (c *Controller) join() {
 	c.yield.ramped = c.now
-	c.yield.shared, c.yield.best = c.now+sharedTime, 0
+	c.yield.shared, c.yield.best, c.yield.enough = c.now+sharedTime, 0, c.now
 	c.window = max(c.window, 2*float64(c.least()))
 	if c.signal == DeficitSignal {
 		c.window = max(c.window, c.yield.before)
@@ -148,7 +148,8 @@ func (c *Controller) starved() bool {
 	if c.now < c.yield.shared {
 		expected = lostPart * c.yield.best
 	}
-	if c.rate >= expected || c.flight() < growUse*c.window || c.delay < timestampGrain || c.anyHeld() {
+	queue := c.delays.high(c.now, deficitTime/2)
+	if c.rate >= expected || c.hold.slow > 2 || queue < 2*timestampGrain+c.delays.margin() || c.anyHeld() {
 		c.yield.enough = c.now
 	}
 	return c.now-c.yield.enough > max(deficitTime, 10*c.base)
