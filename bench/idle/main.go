@@ -70,6 +70,7 @@ func measure(ctx context.Context, o options, all []plan) (err error) {
 	for _, p := range all {
 		b.eta.total += p.work()
 	}
+	fmt.Fprintf(os.Stderr, "This takes about %s.\n", b.eta.total.Round(time.Minute))
 	for _, b.plan = range all {
 		if err = b.measurePlan(ctx); err != nil {
 			break
