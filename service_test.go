@@ -122,7 +122,7 @@ func newService(t testing.TB) *service {
 
 func (s *service) up() {
 	s.t.Helper()
-	now, err := daemon.Embed(context.Background(), filepath.Join(s.dir, "state"), slog.New(slog.DiscardHandler))
+	now, err := daemon.Embed(context.Background(), filepath.Join(s.dir, "state"), daemon.EmbedOptions{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

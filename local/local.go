@@ -25,10 +25,15 @@ type Service struct {
 // Option changes how a service is opened.
 type Option func(*options)
 
-type options struct{ log *slog.Logger }
+type options = daemon.EmbedOptions
 
 // Log lets the service log; without it nothing is logged.
-func Log(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+func Log(log *slog.Logger) Option { return func(o *options) { o.Log = log } }
+
+// UserConfig makes the service heed the user's configuration file (docs/configuration.md), and its changes, as the user's
+// daemon does: for a program that works on the user's own state folder in the daemon's stead. Open fails when the file has
+// mistakes.
+func UserConfig() Option { return func(o *options) { o.UserConfig = true } }
 
 // ErrInUse is wrapped by the error for a state folder that another process has open: a daemon, or
 // another Service.
@@ -37,13 +42,14 @@ var ErrInUse = daemon.ErrInUse
 // Open opens the state folder, makes it when it is not there, and goes on with the jobs in
 // it. Only one process can have it open: the daemon of a state folder excludes this and the
 // other way round, with [ErrInUse]. The service runs until Close, or until ctx ends. It heeds what the machine says of its
-// network and power, and no configuration file: what a program does inside itself is for the program to decide.
+// network and power. Without [UserConfig] it reads no configuration file: what a program does inside itself is for the program to
+// decide.
 func Open(ctx context.Context, dir string, opts ...Option) (*Service, error) {
-	o := options{log: slog.New(slog.DiscardHandler)}
+	o := options{Log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	embedded, err := daemon.Embed(ctx, dir, o.log)
+	embedded, err := daemon.Embed(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}

@@ -129,7 +129,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 		if err != nil {
 			return nil, err
 		}
-		svc, err := local.Open(ctx, dir)
+		svc, err := local.Open(ctx, dir, local.UserConfig())
 		if errors.Is(err, local.ErrInUse) {
 			return nil, fmt.Errorf("%w; if that is the daemon, leave out --standalone or run: ebb daemon stop", err)
 		}

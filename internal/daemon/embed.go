@@ -7,10 +7,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/api"
-	"github.com/ebb-transfer/ebb/internal/config"
 	"github.com/ebb-transfer/ebb/internal/ipc"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/internal/version"
@@ -21,7 +21,7 @@ import (
 type Embedded struct {
 	Dial func(context.Context) (net.Conn, error)
 	stop func()
-	done chan struct{} // closed when the engine has stopped
+	done chan struct{} // closed when engine and configuration are no longer looked after
 	err  error         // of the engine; set before done is closed
 	srv  *http.Server
 	svc  *Service
@@ -30,10 +30,28 @@ type Embedded struct {
 // ErrInUse is wrapped by the error for a state folder that another process has open.
 var ErrInUse = store.ErrLocked
 
-// Embed opens the state folder and runs its jobs until Close, or until ctx ends. It reads no configuration file: what a program
-// does inside itself is for the program to decide.
-func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error) {
-	svc, err := Open(ctx, dir, Options{Version: version.String(), Config: config.Default(), Log: log})
+// EmbedOptions are what a service inside another program can be told.
+type EmbedOptions struct {
+	Log *slog.Logger
+	// UserConfig makes it heed the user's configuration file, as the user's daemon does. Without it everything is as by
+	// default: what a program does inside itself is for the program to decide.
+	UserConfig bool
+}
+
+// Embed opens the state folder and runs its jobs until Close, or until ctx ends.
+func Embed(ctx context.Context, dir string, o EmbedOptions) (*Embedded, error) {
+	set := &settings{log: o.Log}
+	if o.UserConfig {
+		var err error
+		if set, err = newSettings(Config{}, o.Log); err != nil {
+			return nil, err
+		}
+	}
+	configured, err := set.load()
+	if err != nil {
+		return nil, err
+	}
+	svc, err := Open(ctx, dir, Options{Version: version.String(), Config: configured, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +69,11 @@ func Embed(ctx context.Context, dir string, log *slog.Logger) (*Embedded, error)
 	go func() { _ = e.srv.Serve(l) }() // ends with Close
 	go func() {                        // ends with ctx
 		defer close(e.done)
+		var following sync.WaitGroup
+		following.Go(func() { set.follow(ctx, svc) })
 		e.err = svc.Run(ctx)
+		cancel()
+		following.Wait()
 	}()
 	return e, nil
 }
