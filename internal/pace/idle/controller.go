@@ -11,8 +11,6 @@ const (
 	delayTarget = 10 * time.Millisecond
 	// targetPackets raises it on slow lines, where a few packets take longer than that.
 	targetPackets = 4
-	// maxNoise bounds what learned jitter adds to the target.
-	maxNoise = delayTarget
 
 	// startPackets is the window of a beginning: what RFC 6928 lets a server send anyway.
 	startPackets = 10
@@ -167,9 +165,9 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 		c.base = time.Duration(bases / weights * float64(time.Second))
 	}
 	if raw, ok := queueOf(c.conns, c.now-max(c.base, 2*shortestRound)); ok && sampled {
-		c.delays.add(c.now, raw, c.state == Holding && raw < c.target())
-		c.yield.see(c, raw)
-		if raw < emptyDelay {
+		c.delays.add(c.now, raw, c.state == Holding && c.delays.cleared(raw) < c.target())
+		c.yield.see(c.now, c.delays.cleared(raw))
+		if c.delays.cleared(raw) < emptyDelay {
 			c.drain.empty = c.now
 		}
 	}
@@ -196,7 +194,7 @@ func (c *Controller) target() time.Duration {
 	if c.capacity > 0 {
 		t = max(t, time.Duration(targetPackets*float64(c.packet())/c.capacity*float64(time.Second)))
 	}
-	return t + c.delays.margin()
+	return t
 }
 
 // packet is the payload of a full packet.

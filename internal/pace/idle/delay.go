@@ -7,6 +7,10 @@ const (
 	noiseHalfLife = 300 * time.Second
 	// noiseGain learns within a few hundred samples, some seconds.
 	noiseGain = 1.0 / 128
+	// noiseMargin times the mean difference is beyond what most samples reach.
+	noiseMargin = 3
+	// maxNoise bounds the margin.
+	maxNoise = delayTarget
 	// timestampGrain is the step of TCP's timestamps: differences up to it say nothing.
 	timestampGrain = time.Millisecond
 )
@@ -36,7 +40,8 @@ func (d *delays) add(now, delay time.Duration, learn bool) {
 
 func (d *delays) back(i int) measured { return d.recent[(d.next-1-i+2*len(d.recent))%len(d.recent)] }
 
-// low is the least delay of the last span, of two values at least: jitter only adds, and a queue that stands is in all of them.
+// low is the least delay of the last span, of two values at least, without noise: jitter only adds, and a queue that stands is in
+// all of them.
 func (d *delays) low(now, span time.Duration) (time.Duration, bool) {
 	if d.count == 0 {
 		return 0, false
@@ -45,21 +50,24 @@ func (d *delays) low(now, span time.Duration) (time.Duration, bool) {
 	for i := 1; i < d.count && (i < 2 || now-d.back(i).at <= span); i++ {
 		least = min(least, d.back(i).delay)
 	}
-	return least, true
+	return d.cleared(least), true
 }
 
-// high is the largest delay of the last span.
+// high is the largest delay of the last span, without noise.
 func (d *delays) high(now, span time.Duration) time.Duration {
 	var most time.Duration
 	for i := 0; i < d.count && now-d.back(i).at <= span; i++ {
 		most = max(most, d.back(i).delay)
 	}
-	return most
+	return d.cleared(most)
 }
 
 func (d *delays) forget() { d.count = 0 }
 
-// margin is the noise as a duration, bounded so that a loud hour never makes us deaf.
+// margin is what of a delay may be noise: bounded, so that a loud hour never makes us deaf.
 func (d *delays) margin() time.Duration {
-	return min(time.Duration(d.noise*float64(time.Second)), maxNoise)
+	return min(time.Duration(noiseMargin*d.noise*float64(time.Second)), maxNoise)
 }
+
+// cleared is a delay without what may be noise.
+func (d *delays) cleared(delay time.Duration) time.Duration { return max(delay-d.margin(), 0) }

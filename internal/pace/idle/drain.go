@@ -63,7 +63,7 @@ func (c *Controller) stepDrain() {
 	case !c.due():
 	case c.delay > c.target():
 		c.endDrain()
-	case c.delay < timestampGrain+c.delays.margin() || c.drain.rounds >= drainRounds:
+	case c.delay < timestampGrain || c.drain.rounds >= drainRounds:
 		c.endDrain()
 	default:
 		c.drain.rounds++

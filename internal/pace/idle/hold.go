@@ -114,7 +114,7 @@ func (c *Controller) adjust(elapsed time.Duration) {
 	high := c.delays.high(c.now, 2*c.round).Seconds() / c.target().Seconds()
 	used := c.flight() / c.window
 	c.hold.empty++
-	if c.delay > timestampGrain+c.delays.margin() || used < growUse {
+	if c.delay > timestampGrain || used < growUse {
 		c.hold.empty, c.hold.emptyFrom = 0, c.window
 	}
 	c.hold.slow++

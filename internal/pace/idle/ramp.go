@@ -47,11 +47,11 @@ func (c *Controller) stepRamp() {
 		return
 	}
 	lost := c.tookLoss()
-	stop := time.Duration(rampStop*float64(c.target())) + c.delays.margin()
+	stop := time.Duration(rampStop * float64(c.target()))
 	low, _ := c.delays.low(c.now, c.round)
 	now, _ := c.delays.low(c.now, max(c.base/4, 2*shortestRound))
 	switch {
-	case low >= stop || now >= time.Duration(rampNow*float64(c.target()))+c.delays.margin() || lost && c.delays.high(c.now, 2*c.round) >= stop:
+	case low >= stop || now >= time.Duration(rampNow*float64(c.target())) || lost && c.delays.high(c.now, 2*c.round) >= stop:
 		c.endRamp()
 	case c.flight() >= rampUsed*c.window:
 		if fill := c.window / (c.ramp.known*c.base.Seconds() + 1); fill > nearKnown && fill < 1/nearKnown {

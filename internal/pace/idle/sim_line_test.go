@@ -21,6 +21,9 @@ type bottleneck struct {
 	busy   bool
 	onWire packet
 	done   func()
+
+	extra      time.Duration // jitter
+	extraUntil time.Duration
 }
 
 // lane is a queue with CoDel's state.
@@ -142,4 +145,13 @@ func (b *bottleneck) take(l *lane) (p packet, late, ok bool) {
 // delay is what a packet that came now would wait.
 func (b *bottleneck) delay() time.Duration {
 	return time.Duration(float64(b.held) * 8 / b.net.spec.rate * 1e9)
+}
+
+// jitter is what the way behind the bottleneck adds now.
+func (b *bottleneck) jitter() time.Duration {
+	if now := b.net.now; b.net.spec.jitter > 0 && now >= b.extraUntil {
+		b.extra = time.Duration(b.net.rng.ExpFloat64() * float64(b.net.spec.jitter))
+		b.extraUntil = now + 10*time.Millisecond
+	}
+	return b.extra
 }

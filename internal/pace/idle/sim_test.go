@@ -149,7 +149,7 @@ type lineSpec struct {
 	rate   float64       // bits per second on the wire
 	buffer time.Duration // of the queue, at that rate
 	base   time.Duration // round trip without a queue
-	jitter time.Duration // uniform, added to every packet on its way here
+	jitter time.Duration // mean of what a radio channel adds on the way here, for 10 ms each
 	loss   float64       // probability of a packet's random loss
 	codel  bool          // active queue management, RFC 8289
 	fq     bool          // every flow has its own queue, served in turn
@@ -196,11 +196,7 @@ func (n *network) addFlow(kind string, start time.Duration) *flow {
 	f.receiver = newReceiver(f)
 	f.sender.init(f, kind)
 	f.data = newWire(&n.events, func() time.Duration {
-		d := (n.spec.base + f.extra) / 2
-		if n.spec.jitter > 0 {
-			d += time.Duration(n.rng.Int64N(int64(n.spec.jitter)))
-		}
-		return d
+		return (n.spec.base+f.extra)/2 + n.line.jitter()
 	}, f.receiver.arrive)
 	f.acks = newWire(&n.events, func() time.Duration { return (n.spec.base + f.extra) / 2 }, f.sender.acked)
 	n.flows = append(n.flows, f)

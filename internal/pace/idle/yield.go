@@ -88,15 +88,15 @@ func (c *Controller) trickleWindow() float64 {
 }
 
 // see takes note of a sample of the path's queue.
-func (y *yield) see(c *Controller, raw time.Duration) {
-	y.sum += raw
+func (y *yield) see(now, delay time.Duration) {
+	y.sum += delay
 	y.count++
-	if raw > time.Duration(quietPart*float64(delayTarget))+3*c.delays.margin() {
-		y.loud, y.sum, y.count = c.now, 0, 0
+	if delay > time.Duration(quietPart*float64(delayTarget)) {
+		y.loud, y.sum, y.count = now, 0, 0
 	}
-	y.lowest, y.widest = min(y.lowest, raw), max(y.widest, raw)
-	if y.widest-y.lowest > steadyBand+3*c.delays.margin() || raw > delayTarget+2*c.delays.margin() {
-		y.steady, y.lowest, y.widest = c.now, raw, raw
+	y.lowest, y.widest = min(y.lowest, delay), max(y.widest, delay)
+	if y.widest-y.lowest > steadyBand || delay > delayTarget {
+		y.steady, y.lowest, y.widest = now, delay, delay
 	}
 }
 
@@ -119,7 +119,7 @@ func (c *Controller) stepYield() {
 	if c.signal == DeficitSignal {
 		calm = quiet
 	}
-	switch stands := c.yield.sum > time.Duration(c.yield.count)*(standing+c.delays.margin()); {
+	switch stands := c.yield.sum > time.Duration(c.yield.count)*standing; {
 	case c.now-c.yield.loud > quiet && !stands:
 		c.yield.ramped = c.now
 		c.enter(Ramping, c.signal)
@@ -149,7 +149,7 @@ func (c *Controller) starved() bool {
 		expected = lostPart * c.yield.best
 	}
 	queue := c.delays.high(c.now, deficitTime/2)
-	if c.rate >= expected || c.hold.slow > 2 || queue < 2*timestampGrain+c.delays.margin() || c.anyHeld() {
+	if c.rate >= expected || c.hold.slow > 2 || queue < 2*timestampGrain || c.anyHeld() {
 		c.yield.enough = c.now
 	}
 	return c.now-c.yield.enough > max(deficitTime, 10*c.base)
