@@ -10,31 +10,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ebb-transfer/ebb/internal/ebbtest/homeline"
 )
 
-// lineRate is what the line of onLine carries of payload, in bytes per second.
-const lineRate = 20e6 / 8 * 1448 / 1514
-
-// pour sends without end to all who connect.
-func pour(l net.Listener) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer conn.Close()
-			for buf := make([]byte, 64<<10); ; {
-				if _, err := conn.Write(buf); err != nil {
-					return
-				}
-			}
-		}()
-	}
-}
-
 // sip reads from a server that pours, as part of a flow if there is one, until the test ends or it is stopped.
-func sip(t *testing.T, server string, f *Flow) (count *atomic.Int64, stop func()) {
+func sip(t *testing.T, server string, f *Flow) (count func() int64, stop func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", server)
 	if err != nil {
@@ -44,65 +25,107 @@ func sip(t *testing.T, server string, f *Flow) (count *atomic.Int64, stop func()
 		t.Cleanup(f.Use(conn))
 	}
 	t.Cleanup(func() { conn.Close() })
-	count = new(atomic.Int64)
+	var bytes atomic.Int64
 	go func() {
 		for buf := make([]byte, 64<<10); ; {
 			n, err := conn.Read(buf)
-			if count.Add(int64(n)); err != nil {
+			if bytes.Add(int64(n)); err != nil {
 				return
 			}
 		}
 	}()
-	return count, func() { conn.Close() }
+	return bytes.Load, func() { conn.Close() }
 }
 
-// share is what part of the line each count has had in the time that passes until it returns.
-func shareOf(span time.Duration, counts ...*atomic.Int64) []float64 {
-	before := make([]int64, len(counts))
-	for i, c := range counts {
-		before[i] = c.Load()
+// behind is a line with a server that pours, and a manager that says what it does.
+func behind(t *testing.T) (m *Manager, server string, here bool) {
+	t.Helper()
+	l, here := homeline.Behind(t)
+	if !here {
+		return nil, "", false
 	}
-	start := time.Now()
-	time.Sleep(span)
-	elapsed := time.Since(start).Seconds()
-	out := make([]float64, len(counts))
-	for i, c := range counts {
-		out[i] = float64(c.Load()-before[i]) / elapsed / lineRate
-	}
-	return out
+	far := l.Listen(t)
+	go homeline.Pour(far)
+	m = New(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.Run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return m, far.Addr().String(), true
 }
 
 func TestForegroundHasTheLine(t *testing.T) {
-	server, here := onLine(t)
+	m, server, here := behind(t)
 	if !here {
 		return
 	}
-	l := listenIn(t, server)
-	go pour(l)
-	m := New(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go m.Run(ctx)
 	job := m.Flow(1)
-	a, _ := sip(t, l.Addr().String(), job)
-	b, _ := sip(t, l.Addr().String(), job)
-	ours := func(shares []float64) float64 { return shares[0] + shares[1] }
+	a, _ := sip(t, server, job)
+	b, _ := sip(t, server, job)
+	ours := func() int64 { return a() + b() }
 
-	shareOf(2*time.Second, a)
-	if alone := ours(shareOf(2*time.Second, a, b)); alone < 0.8 {
+	homeline.Share(2 * time.Second)
+	if alone := homeline.Share(2*time.Second, ours)[0]; alone < 0.8 {
 		t.Errorf("alone the job has %.0f %% of the line, want all of it", 100*alone)
 	}
-	foreground, stop := sip(t, l.Addr().String(), nil)
-	shareOf(2*time.Second, a)
-	beside := shareOf(4*time.Second, a, b, foreground)
-	_, is := job.Status()
-	t.Logf("beside somebody else: %.3f, status %+v", beside, is)
-	if beside[2] < 0.9 {
-		t.Errorf("beside the job somebody else has %.0f %% of the line, want 90 or more", 100*beside[2])
+	foreground, stop := sip(t, server, nil)
+	homeline.Share(2 * time.Second)
+	beside := homeline.Share(4*time.Second, ours, foreground)
+	if _, is := job.Status(); beside[1] < 0.9 || is.State != Yielding {
+		t.Errorf("beside the job, which has %.0f %% of the line, somebody else has %.0f %%, want 90 or more: %+v", 100*beside[0], 100*beside[1], is)
 	}
 	stop()
-	shareOf(4*time.Second, a)
-	if after := ours(shareOf(2*time.Second, a, b)); after < 0.8 {
+	homeline.Share(4 * time.Second)
+	if after := homeline.Share(2*time.Second, ours)[0]; after < 0.8 {
 		t.Errorf("afterwards the job has %.0f %% of the line, want all of it", 100*after)
+	}
+}
+
+// TestSensor: what the sensor makes of the kernel's numbers is the queue that is there: a window takes its time at the line's rate.
+func TestSensor(t *testing.T) {
+	m, server, here := behind(t)
+	if !here {
+		return
+	}
+	const window = 100_000
+	spy := &spy{window: window}
+	m.control = func(uint64) controller { return spy }
+	count, _ := sip(t, server, m.Flow(1))
+	homeline.Share(2 * time.Second)
+	var samples []time.Duration
+	before, begin := spy.last(), count()
+	for len(samples) < 100 {
+		time.Sleep(7 * time.Millisecond)
+		if s := spy.last(); s.RTT > 0 {
+			samples = append(samples, s.RTT)
+		}
+	}
+	after, read := spy.last(), count()-begin
+	var sum time.Duration
+	for _, s := range samples {
+		sum += s
+	}
+	queue := window * time.Second / homeline.Rate
+	if mean := sum / time.Duration(len(samples)); mean < queue*7/10 || mean > queue*13/10 {
+		t.Errorf("the samples are %v on average, the queue is %v: %v", mean, queue, samples)
+	}
+	if got := after.Received - before.Received; got < read-window || got > read+window {
+		t.Errorf("%d bytes are told, %d were read", got, read)
+	}
+
+	// Others: who shares the interface without being one of ours.
+	spy.mu.Lock()
+	start, mine := spy.around.Others, spy.shown[0].Received
+	spy.mu.Unlock()
+	other, _ := sip(t, server, nil)
+	homeline.Share(2 * time.Second)
+	spy.mu.Lock()
+	others, ours := spy.around.Others-start, spy.shown[0].Received-mine
+	spy.mu.Unlock()
+	if got, want := float64(others), float64(other()); got < want*0.9 || got > want*1.1+0.05*float64(ours) {
+		t.Errorf("others have had %.0f bytes beside our %d, but %.0f are told", want, ours, got)
 	}
 }

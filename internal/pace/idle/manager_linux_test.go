@@ -19,7 +19,9 @@ const testWindow = 20_000
 
 // spy is a controller that gives all connections the same window and remembers what it was shown.
 type spy struct {
-	mu     sync.Mutex
+	window int64
+
+	mu     sync.Mutex // guards all below
 	shown  []Sample
 	around Surroundings
 	steps  int
@@ -30,10 +32,20 @@ func (s *spy) Step(_ time.Duration, conns []Sample, around Surroundings) ([]int6
 	defer s.mu.Unlock()
 	s.shown, s.around = slices.Clone(conns), around
 	s.steps++
-	return slices.Repeat([]int64{testWindow}, len(conns)), 2 * time.Millisecond
+	return slices.Repeat([]int64{s.window}, len(conns)), 2 * time.Millisecond
 }
 
-func (s *spy) Status() Status { return Status{State: Holding, Window: testWindow} }
+func (s *spy) Status() Status { return Status{State: Holding, Window: s.window} }
+
+// last is what it was shown last of the first connection.
+func (s *spy) last() Sample {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.shown) == 0 {
+		return Sample{}
+	}
+	return s.shown[0]
+}
 
 func (s *spy) count() int {
 	s.mu.Lock()
@@ -61,7 +73,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	r := &rig{Manager: New(slog.New(slog.DiscardHandler)), t: t}
 	r.control = func(uint64) controller {
-		r.spies = append(r.spies, &spy{})
+		r.spies = append(r.spies, &spy{window: testWindow})
 		return r.spies[len(r.spies)-1]
 	}
 	r.locate = func(*net.TCPConn) (place, bool) { return place{index: 1, name: "lo"}, true }

@@ -96,7 +96,7 @@ func (p *path) step(now time.Duration, log *slog.Logger) time.Duration {
 	for i, l := range p.links {
 		l.hold(windows[i])
 	}
-	if is := p.control.Status(); is.State != p.last.State || is.Signal != p.last.Signal {
+	if is := p.control.Status(); is.Signal != p.last.Signal || (is.State == Yielding) != (p.last.State == Yielding) {
 		p.last = is
 		log.Debug("background transfers", "line", p.place, "state", is.State, "signal", is.Signal,
 			"delay", is.Delay, "base", is.Base, "window", is.Window, "rate", is.Rate, "capacity", is.Capacity)
