@@ -36,11 +36,15 @@ func Self() (string, error) {
 	return me.ID, err
 }
 
+// ErrNotRunning is wrapped by the error of [Dial], beside [ErrUnavailable], when no service runs. Without it there may be one
+// that cannot be reached, such as one in a folder that is closed to this user.
+var ErrNotRunning = ipc.ErrNotRunning
+
 // startTime bounds the wait for a daemon that was just started.
 const startTime = 15 * time.Second
 
 // Dial returns a client of the service, once it answers. The error wraps [ErrUnavailable] when
-// none does; when a daemon was started and failed, it is the last line that the daemon wrote to its standard error.
+// none does, and [ErrNotRunning] if that is because none runs; when a daemon was started and failed, it is the last line that the daemon wrote to its standard error.
 func Dial(ctx context.Context, opts Options) (*Client, error) {
 	if opts.Socket == "" {
 		socket, err := ipc.SocketPath(ipc.Env{Getenv: os.Getenv, System: opts.System})

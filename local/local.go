@@ -64,4 +64,7 @@ func (s *Service) Close() error {
 
 // StateDir is the user's state folder, the one the daemon uses: EBB_STATE_DIR, else the
 // system's convention.
-func StateDir() (string, error) { return daemon.StateDir() }
+func StateDir() (string, error) { return daemon.StateDir(false) }
+
+// SystemStateDir is the state folder of the machine's service, for people who look for it: what is in it is root's.
+func SystemStateDir() (string, error) { return daemon.StateDir(true) }

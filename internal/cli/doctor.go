@@ -25,7 +25,9 @@ func (a *app) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what could keep ebb from working",
-		Args:  exactly(0, "no arguments"),
+		Long: `Look for what could keep ebb from working: whether the service answers, with its configuration and its list
+of jobs, and what it says of the machine. As with any command, a service of your own starts when none runs.`,
+		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			healthy := true
 			for _, f := range a.examine(cmd.Context()) {
@@ -38,7 +40,7 @@ func (a *app) doctor() *cobra.Command {
 				if !f.OK {
 					mark = "FAIL"
 				}
-				a.printf("%s  %-14s %s\n", mark, f.What, f.Text)
+				a.printf("%s  %-14s %s\n", mark, f.What, oneLine(f.Text))
 			}
 			if !healthy {
 				return &exitError{exitFailed}
@@ -48,8 +50,13 @@ func (a *app) doctor() *cobra.Command {
 	}
 }
 
+// examine asks the service before it looks at the folder, which a service makes that starts.
 func (a *app) examine(ctx context.Context) []finding {
-	out := append([]finding{a.examineState()}, a.examineService(ctx)...)
+	service, st := a.examineService(ctx)
+	out := []finding{a.examineState(st), service}
+	if st.Version != "" {
+		out = append(out, examineSurroundings(st)...)
+	}
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
 		if os.Getenv(name) != "" {
 			out = append(out, finding{"proxy", true, name + " is set; the daemon uses the environment it was started with"})
@@ -58,9 +65,37 @@ func (a *app) examine(ctx context.Context) []finding {
 	return out
 }
 
-func (a *app) examineState() finding {
+// examineService is a connection as any command makes it: the service starts when none runs, unless it is the machine's.
+func (a *app) examineService(ctx context.Context) (finding, ebb.Status) {
+	f := finding{What: "service"}
+	var st ebb.Status
+	err := a.with(ctx, func(s *session) (err error) {
+		st, err = s.Status(ctx)
+		return err
+	})
+	switch {
+	case a.system && errors.Is(err, ebb.ErrNotRunning):
+		f.Text = "does not run, and no command starts it; an administrator does: ebb daemon --system"
+	case err != nil:
+		f.Text = err.Error()
+	case st.Version != a.Version:
+		f.Text = fmt.Sprintf("is version %s, this command is %s; run: ebb daemon stop", st.Version, a.Version)
+	default:
+		f.OK, f.Text = true, "answers, version "+st.Version
+	}
+	return f, st
+}
+
+// examineState looks at the folder that the service says it has, else at the one it would have.
+func (a *app) examineState(st ebb.Status) finding {
 	f := finding{What: "state folder"}
 	dir, err := local.StateDir()
+	switch {
+	case st.Daemon != nil:
+		dir, err = st.Daemon.StateDir, nil
+	case a.system:
+		dir, err = local.SystemStateDir()
+	}
 	if err != nil {
 		f.Text = err.Error()
 		return f
@@ -68,7 +103,7 @@ func (a *app) examineState() finding {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		f.OK, f.Text = true, dir+" will be made by the first command that needs it"
+		f.OK, f.Text = true, dir+" does not exist yet; the service makes it when it starts"
 	case err != nil:
 		f.Text = err.Error()
 	case info.Mode().Perm()&0o077 != 0 && filepath.Separator == '/':
@@ -79,34 +114,11 @@ func (a *app) examineState() finding {
 	return f
 }
 
-func (a *app) examineService(ctx context.Context) []finding {
-	f := finding{What: "service", OK: true}
-	client, err := ebb.Dial(ctx, ebb.Options{System: a.system})
-	if errors.Is(err, ebb.ErrUnavailable) {
-		f.Text = "does not run; the first command that needs it starts it"
-		return []finding{f}
-	}
-	if err != nil {
-		return []finding{{What: "service", Text: err.Error()}}
-	}
-	defer client.Close()
-	st, err := client.Status(ctx)
-	switch {
-	case err != nil:
-		return []finding{{What: "service", Text: err.Error()}}
-	case st.Version != a.Version:
-		f.OK, f.Text = false, fmt.Sprintf("is version %s, this command is %s; run: ebb daemon stop", st.Version, a.Version)
-	default:
-		f.Text = "answers, version " + st.Version
-	}
-	return append([]finding{f}, examineSurroundings(st)...)
-}
-
 // examineSurroundings is what the service goes by: its configuration, and what the machine says.
 func examineSurroundings(st ebb.Status) []finding {
 	var out []finding
 	if d := st.Daemon; d != nil {
-		f := finding{What: "configuration", OK: d.ConfigProblem == "", Text: cmp.Or(d.ConfigProblem, d.ConfigFile)}
+		f := finding{What: "configuration", OK: d.ConfigProblem == "", Text: cmp.Or(d.ConfigProblem, d.ConfigFile, "none, and nothing says where one would be")}
 		if !f.OK {
 			f.Text += "; the configuration before it stays until that is put right"
 		}

@@ -85,7 +85,7 @@ func (e *Embedded) Close() error {
 	return errors.Join(e.err, e.srv.Close(), e.svc.Close())
 }
 
-// StateDir is the user's state folder.
-func StateDir() (string, error) {
-	return ipc.StateDir(ipc.Env{Getenv: os.Getenv})
+// StateDir is the user's state folder, or that of the machine's service.
+func StateDir(system bool) (string, error) {
+	return ipc.StateDir(ipc.Env{Getenv: os.Getenv, System: system})
 }
