@@ -110,6 +110,22 @@ func checkFiles(files []job.FileSpec) error {
 	return nil
 }
 
+// absent is a time of a new job that the body does not give: no body can hold it.
+const absent job.Duration = -1
+
+// checkTimes leaves the times that are absent to the engine, and refuses those that are 0.
+func checkTimes(s *job.Settings) error {
+	for _, t := range []*job.Duration{&s.MaxDownloadTime, &s.InactivityTimeout} {
+		switch *t {
+		case absent:
+			*t = 0
+		case 0:
+			return job.Invalid(job.InvalidArg, "max_download_time and inactivity_timeout must be more than 0")
+		}
+	}
+	return nil
+}
+
 // checkSettings refuses a program, and a file, that depend on where the caller stands.
 func checkSettings(s *job.Settings) error {
 	if len(s.NotifyCommand) > 0 {

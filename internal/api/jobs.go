@@ -88,10 +88,11 @@ func (s *server) find(ctx context.Context, prefix string) (job.ID, error) {
 func (s *server) create(ctx context.Context, in *createInput) (*jobOutput, error) {
 	defer in.wipe()
 	spec := job.Spec{Settings: job.DefaultSettings()}
+	spec.MaxDownloadTime, spec.InactivityTimeout = absent, absent
 	if err := in.into(&spec); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(checkFiles(spec.Files), checkSettings(&spec.Settings)); err != nil {
+	if err := cmp.Or(checkTimes(&spec.Settings), checkFiles(spec.Files), checkSettings(&spec.Settings)); err != nil {
 		return nil, problem(err)
 	}
 	snap, err := s.engine.Create(ctx, engineActor(ctx), spec)
