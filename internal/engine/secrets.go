@@ -18,7 +18,7 @@ const (
 	secretHeaders    = "headers"
 	secretClientCert = "client_cert"
 	// SecretWebhook is the key that signs the job's webhook.
-	SecretWebhook = "webhook"
+	SecretWebhook = store.SecretWebhook
 )
 
 func credentialName(pair job.CredentialRef) string {

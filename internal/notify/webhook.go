@@ -18,7 +18,6 @@ import (
 const (
 	webhookTimeout = 30 * time.Second // for the whole exchange
 	maxAnswer      = 64 << 10         // bytes read of an answer that nobody looks at, to keep the connection
-	secretWebhook  = "webhook"
 )
 
 // post delivers to the job's webhook: POST with the [Payload] as JSON. 2xx is success, 410 (Gone)
@@ -67,7 +66,7 @@ func judge(host string, resp *http.Response, now time.Time) *failure {
 // sign adds the signature, unless the job has no key. A key that does not open is an error:
 // a receiver that expects a signature must not get used to none.
 func (n *Notifier) sign(ctx context.Context, id job.ID, h http.Header, body []byte) error {
-	key, err := n.cfg.Secret(ctx, id, secretWebhook)
+	key, err := n.cfg.Secret(ctx, id, store.SecretWebhook)
 	if errors.Is(err, store.ErrNotFound) || (err == nil && len(key) == 0) {
 		return nil
 	}

@@ -46,7 +46,8 @@ type Store interface {
 	// the oldest beyond the newest keep. Notices that still wait to be delivered keep their job.
 	Prune(ctx context.Context, then time.Time, keep int) (deleted int, err error)
 
-	// Secret returns a job's secret as it was put; ErrNotFound when there is none.
+	// Secret returns a job's secret as it was put; ErrNotFound when there is none. A final job has none, but for SecretWebhook as
+	// long as one of its notices waits to be delivered.
 	Secret(ctx context.Context, id job.ID, name string) ([]byte, error)
 
 	// Notices returns at most limit notices with an ID above after, in the order of their IDs.
@@ -99,6 +100,9 @@ type Usage struct {
 	Since string // the first day of the period, as time.DateOnly
 	Bytes int64
 }
+
+// SecretWebhook is the name of the key that signs the calls of a job's webhook.
+const SecretWebhook = "webhook"
 
 // Secret is a job's secret, already sealed. A nil Sealed deletes it.
 type Secret struct {

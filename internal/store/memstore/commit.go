@@ -93,6 +93,9 @@ func (r *records) apply(b store.Batch, enc encoded) []uint64 {
 			id: r.lastNotice, job: n.Job.ID, data: enc.notices[i], pending: n.Pending, attempts: n.Attempts, next: n.Next.Round(0),
 		})
 	}
+	for _, c := range b.Jobs { // after the notices, which may need a secret still
+		r.forgetSpent(c.Job.ID)
+	}
 	for _, id := range b.Forget {
 		if rec := r.jobs[id]; rec != nil && rec.final {
 			r.forget(id)
@@ -115,9 +118,6 @@ func (r *records) putJob(j job.Job, enc encodedJob) {
 	rec.data, rec.final, rec.modified = enc.data, j.State.Final(), j.Modified.Round(0)
 	maps.Copy(rec.files, enc.files)
 	maps.Copy(rec.answers, enc.answers)
-	if rec.final {
-		r.forgetSecrets(j.ID)
-	}
 }
 
 func (r *records) putSecret(s store.Secret) {
@@ -134,9 +134,16 @@ func (r *records) forget(id job.ID) {
 	delete(r.seqs, r.jobs[id].seq)
 	delete(r.jobs, id)
 	r.outbox = slices.DeleteFunc(r.outbox, func(n notice) bool { return n.job == id })
-	r.forgetSecrets(id)
+	maps.DeleteFunc(r.secrets, func(k secretKey, _ []byte) bool { return k.job == id })
 }
 
-func (r *records) forgetSecrets(id job.ID) {
-	maps.DeleteFunc(r.secrets, func(k secretKey, _ []byte) bool { return k.job == id })
+// forgetSpent deletes the secrets that a final job does not need any more.
+func (r *records) forgetSpent(id job.ID) {
+	if !r.jobs[id].final {
+		return
+	}
+	waits := slices.ContainsFunc(r.outbox, func(n notice) bool { return n.job == id && n.pending })
+	maps.DeleteFunc(r.secrets, func(k secretKey, _ []byte) bool {
+		return k.job == id && !(waits && k.name == store.SecretWebhook)
+	})
 }

@@ -179,6 +179,7 @@ func (s *Store) Delivered(ctx context.Context, id uint64, done bool, next time.T
 	n := &s.kept.outbox[i]
 	if done {
 		n.pending = false
+		s.kept.forgetSpent(n.job)
 		return nil
 	}
 	n.attempts++

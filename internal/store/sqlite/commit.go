@@ -110,11 +110,6 @@ func (r *rows) put(ctx context.Context, st *statements) ([]uint64, error) {
 	if err := st.putFile.exec(ctx, r.files); err != nil {
 		return nil, err
 	}
-	for _, seq := range r.final {
-		if _, err := st.deleteSecrets.ExecContext(ctx, seq); err != nil {
-			return nil, err
-		}
-	}
 	for _, secret := range r.secrets {
 		if err := putSecret(ctx, st, secret); err != nil {
 			return nil, err
@@ -123,6 +118,11 @@ func (r *rows) put(ctx context.Context, st *statements) ([]uint64, error) {
 	ids, err := r.putNotices(ctx, st)
 	if err != nil {
 		return nil, err
+	}
+	for _, seq := range r.final { // after the notices, which may need one still
+		if _, err := st.deleteSecrets.ExecContext(ctx, seq); err != nil {
+			return nil, err
+		}
 	}
 	for _, id := range r.forget {
 		if _, err := st.forget.ExecContext(ctx, string(id)); err != nil {
@@ -168,7 +168,7 @@ func putSecret(ctx context.Context, st *statements, s store.Secret) error {
 		return fmt.Errorf("secret of job %s: %w", s.Job, store.ErrNotFound)
 	case err != nil:
 		return err
-	case final: // has no secrets any more
+	case final: // is given no secrets any more
 		return nil
 	}
 	_, err = st.putSecret.ExecContext(ctx, key, s.Name, s.Sealed)
@@ -195,6 +195,9 @@ func (s *Store) Delivered(ctx context.Context, id uint64, done bool, next time.T
 		n, err := res.RowsAffected()
 		if err == nil && n == 0 {
 			err = fmt.Errorf("pending notice %d: %w", id, store.ErrNotFound)
+		}
+		if err == nil && done {
+			_, err = st.deleteKey.ExecContext(ctx, id)
 		}
 		return err
 	})

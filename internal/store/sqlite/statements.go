@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+
+	"github.com/ebb-transfer/ebb/internal/store"
 )
 
 // statements are those of the writer, prepared on its connection.
@@ -24,7 +26,11 @@ type statements struct {
 	prune           *sql.Stmt
 	delivered       *sql.Stmt
 	undelivered     *sql.Stmt
+	deleteKey       *sql.Stmt
 }
+
+// waits selects the notices of the job of a secret that wait to be delivered.
+const waits = "SELECT 1 FROM outbox WHERE job = secrets.job AND pending"
 
 // bulk is how many rows the large form of an upsert has. It halves the cost of a row; more
 // brings nothing.
@@ -102,7 +108,7 @@ func prepare(ctx context.Context, c *sql.Conn) (*statements, error) {
 		putSecret: stmt("INSERT INTO secrets (job, name, sealed) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed"),
 
 		deleteSecret:  stmt("DELETE FROM secrets WHERE name = ? AND job = (SELECT seq FROM jobs WHERE id = ?)"),
-		deleteSecrets: stmt("DELETE FROM secrets WHERE job = ?"),
+		deleteSecrets: stmt("DELETE FROM secrets WHERE job = ?1 AND (name <> '" + store.SecretWebhook + "' OR NOT EXISTS (" + waits + "))"),
 		forget:        stmt("DELETE FROM jobs WHERE id = ? AND final"),
 		putUsage:      stmt("INSERT INTO usage (owner, since, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET since = excluded.since, bytes = excluded.bytes"),
 		prune: stmt(`DELETE FROM jobs WHERE seq IN (
@@ -112,7 +118,9 @@ func prepare(ctx context.Context, c *sql.Conn) (*statements, error) {
 				ORDER BY seq LIMIT ?)
 			RETURNING seq`),
 
-		delivered:   stmt("UPDATE outbox SET pending = 0 WHERE id = ? AND pending"),
+		delivered: stmt("UPDATE outbox SET pending = 0 WHERE id = ? AND pending"),
+		deleteKey: stmt("DELETE FROM secrets WHERE job = (SELECT seq FROM jobs WHERE final AND seq = (SELECT job FROM outbox WHERE id = ?))" +
+			" AND NOT EXISTS (" + waits + ")"),
 		undelivered: stmt("UPDATE outbox SET attempts = attempts + 1, next = ? WHERE id = ? AND pending"),
 	}
 	s.all = all

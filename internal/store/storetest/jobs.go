@@ -215,6 +215,34 @@ func testFinalJob(f *folder) {
 	}
 }
 
+// The key of a webhook is there until the last call is made.
+func testWebhookKey(f *folder) {
+	j, other := newJob(1, 1), newJob(2, 1)
+	f.commit(store.Batch{
+		Jobs: []store.Change{whole(j), whole(other)},
+		Secrets: []store.Secret{
+			{Job: j.ID, Name: store.SecretWebhook, Sealed: []byte("k")},
+			{Job: j.ID, Name: "a", Sealed: []byte("s")},
+			{Job: other.ID, Name: store.SecretWebhook, Sealed: []byte("o")},
+		},
+	})
+	first, second := noticeOf(j, job.NoticeTransferred), noticeOf(j, job.NoticeAcknowledged)
+	first.Pending, second.Pending = true, true
+	ids := f.commit(store.Batch{Notices: []store.Notice{first}})
+	j.State, other.State = job.Acknowledged, job.Cancelled
+	ids = append(ids, f.commit(store.Batch{Jobs: []store.Change{{Job: j}, {Job: other}}, Notices: []store.Notice{second}})...)
+	f.alsoReopened(func() {
+		f.wantSecret(j.ID, store.SecretWebhook, "k")
+		f.wantNoSecret(j.ID, "a")
+		f.wantNoSecret(other.ID, store.SecretWebhook)
+	})
+	f.deliver(ids[1], false, noon)
+	f.deliver(ids[0], true, noon)
+	f.wantSecret(j.ID, store.SecretWebhook, "k")
+	f.deliver(ids[1], true, noon)
+	f.alsoReopened(func() { f.wantNoSecret(j.ID, store.SecretWebhook) })
+}
+
 func testHistory(f *folder) {
 	var final []job.Job
 	for seq := uint64(1); seq <= 20; seq++ {

@@ -37,6 +37,7 @@ func Run(t *testing.T, newFolder func(t *testing.T) (open func() store.Store)) {
 		{"Prune", testPrune},
 		{"PruneManyJobs", testPruneMany},
 		{"Secrets", testSecrets},
+		{"WebhookKey", testWebhookKey},
 		{"AllOrNothing", testAllOrNothing},
 		{"Notices", testNotices},
 		{"NoticeIDsAreNeverReused", testNoticeIDs},
