@@ -104,3 +104,9 @@ func (j *Job) SetClientCertificate(ctx context.Context, pem string) error {
 func (j *Job) RemoveClientCertificate(ctx context.Context) error {
 	return j.do(ctx, http.MethodDelete, "/client-certificate", nil)
 }
+
+// SetWebhookKey sets the key that signs the calls of the job's webhook (see docs/notifications.md), from the next one on. It
+// cannot be read back. Only the owner may.
+func (j *Job) SetWebhookKey(ctx context.Context, key string) error {
+	return j.do(ctx, http.MethodPut, "/webhook-key", map[string]any{"webhook_key": key})
+}

@@ -70,7 +70,7 @@ func drawEvent(t *rapid.T, j Job) Event {
 		rapid.SampledFrom([]Event{Fault{errFatal}, Fault{errNeedsAction}, Ran{time.Second}, Ran{time.Minute}, Fault{longError()}}),
 		rapid.SampledFrom([]Event{Blocked{errOffline}, Blocked{errCost}, Unblocked{}, NetworkUp{}}),
 		rapid.Custom(func(t *rapid.T) Event { return Set{drawSettings(t, j.Type)} }),
-		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}, SetClientCert{true}}),
+		rapid.SampledFrom([]Event{SetCredentials{[]CredentialRef{{"server", "digest"}}}, SetHeaders{[]string{"Cookie"}}, SetClientCert{true}, SetWebhookKey{}}),
 		rapid.SampledFrom([]Event{TakeOwnership{"uid:1"}, TakeOwnership{"uid:2"}}),
 		rapid.SampledFrom([]Event{
 			SkipFile{id, true},

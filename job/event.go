@@ -33,6 +33,8 @@ type (
 	SetHeaders struct{ Names []string }
 	// SetClientCert records whether there is a client certificate now.
 	SetClientCert struct{ Set bool }
+	// SetWebhookKey says that the key that signs the calls of the webhook is another one now.
+	SetWebhookKey struct{}
 )
 
 // Commands for single files.

@@ -311,3 +311,11 @@ func (ev SetClientCert) apply(t *transition) error {
 	t.NeedsCredentials = t.NeedsCredentials && !ev.Set
 	return nil
 }
+
+func (SetWebhookKey) apply(t *transition) error {
+	if err := t.open("change the webhook key of"); err != nil {
+		return err
+	}
+	t.Modified = t.now
+	return nil
+}

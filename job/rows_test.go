@@ -121,6 +121,7 @@ func commandRows() []row {
 		{name: "SetCredentials", event: SetCredentials{[]CredentialRef{{"server", "basic"}}}},
 		{name: "SetHeaders", event: SetHeaders{[]string{"Authorization"}}},
 		{name: "SetClientCert", event: SetClientCert{true}},
+		{name: "SetWebhookKey", event: SetWebhookKey{}},
 		{name: "TakeOwnership", setup: trusted, event: TakeOwnership{"uid:0"}},
 		{name: "TakeOwnership (by the owner)", setup: trusted, event: TakeOwnership{"uid:1000"}},
 	}

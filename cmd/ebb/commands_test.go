@@ -33,6 +33,7 @@ type serversKey struct{}
 type servers struct {
 	t      testing.TB
 	byName map[string]*ebbtest.Server
+	calls  map[string]<-chan webhookCall // of the webhooks
 }
 
 func serversOf(ts *testscript.TestScript) *servers { return ts.Value(serversKey{}).(*servers) }

@@ -40,6 +40,8 @@ func TestScript(t *testing.T) {
 			"waitdaemon": waitDaemon,
 			"hidden":     hidden,
 			"signal":     signal,
+			"webhook":    webhook,
+			"signed":     signed,
 
 			"interrupt":   interrupt,
 			"waitpartial": waitPartial,
@@ -64,7 +66,7 @@ func setup(t *testing.T, env *testscript.Env) error {
 	for _, name := range []string{"EBB_SOCKET", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "NETRC", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"} {
 		env.Setenv(name, "")
 	}
-	env.Values[serversKey{}] = &servers{t: env.T().(testing.TB), byName: map[string]*ebbtest.Server{}}
+	env.Values[serversKey{}] = &servers{t: env.T().(testing.TB), byName: map[string]*ebbtest.Server{}, calls: map[string]<-chan webhookCall{}}
 	env.Defer(func() { stopDaemon(t, env.Vars) })
 	return os.MkdirAll(home, 0o700)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -175,6 +176,29 @@ func TestHeadersAreTheOwners(t *testing.T) {
 	if _, err := s.store.Secret(t.Context(), s.alice.do("GET", path, "").job().ID, "headers"); err == nil {
 		t.Error("the cleared headers are still stored")
 	}
+}
+
+func TestWebhookKeyIsTheOwners(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	id := s.alice.do("POST", "/v1/jobs", `{}`).job().ID
+	path := "/v1/jobs/" + string(id)
+	const body = `{"webhook_key": "` + password + `"}`
+	s.as(admin).do("PUT", path+"/webhook-key", body).refused(http.StatusForbidden, job.AccessDenied)
+	s.as(bob).do("PUT", path+"/webhook-key", body).refused(http.StatusNotFound, job.NotFound)
+	s.alice.do("PUT", path+"/webhook-key", `{"webhook_key": ""}`).refused(http.StatusUnprocessableEntity, job.InvalidArg)
+	s.alice.do("PUT", path+"/webhook-key", `{"client_pem": "x"}`).refused(http.StatusBadRequest, job.InvalidArg)
+	s.alice.do("PUT", path+"/webhook-key", body).job()
+	if key, err := s.engine.Secret(t.Context(), id, engine.SecretWebhook); err != nil || string(key) != password {
+		t.Errorf("the key is %q, %v", key, err)
+	}
+	s.as(admin).do("POST", path+"/take-ownership", "").job()
+	if key, err := s.engine.Secret(t.Context(), id, engine.SecretWebhook); err != nil || key != nil {
+		t.Errorf("the new owner has the key %q, %v", key, err)
+	}
+	s.as(admin).do("PUT", path+"/webhook-key", body).job()
+	s.as(admin).do("POST", path+"/cancel", "").job()
+	s.as(admin).do("PUT", path+"/webhook-key", body).refused(http.StatusConflict, job.InvalidState)
 }
 
 func TestClientCertificateIsTheOwners(t *testing.T) {

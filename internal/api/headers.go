@@ -19,15 +19,22 @@ type ClientCertificate struct {
 	PEM string `json:"client_pem" doc:"a certificate and its unencrypted private key"`
 }
 
+// WebhookKey is what signs the calls of a job's webhook.
+type WebhookKey struct {
+	Key string `json:"webhook_key" doc:"the secret that the receiver knows as well"`
+}
+
 type headersOutput struct {
 	Body HeaderList
 }
 
-// headers are the custom headers and the client certificate: secrets that only the owner of a job may set.
+// headers are the custom headers, the client certificate and the webhook key: secrets that only the owner of a job may set.
 func (s *server) headers(a huma.API) {
-	const headers, certificate = "/v1/jobs/{id}/headers", "/v1/jobs/{id}/client-certificate"
+	const headers, certificate, webhookKey = "/v1/jobs/{id}/headers", "/v1/jobs/{id}/client-certificate", "/v1/jobs/{id}/webhook-key"
 	set := op("set-headers", http.MethodPut, headers, "Replace the custom headers; for the job's owner only")
 	cert := op("set-client-certificate", http.MethodPut, certificate, "Set the client certificate; for the job's owner only")
+	key := op("set-webhook-key", http.MethodPut, webhookKey, "Set the key that signs the calls of the webhook; for the job's owner only")
+	huma.Register(a, withBody[WebhookKey](a, key, maxBody), s.setWebhookKey)
 	huma.Register(a, op("get-headers", http.MethodGet, headers, "The custom headers, unless they are write-only; for the job's owner only"), s.getHeaders)
 	huma.Register(a, withBody[HeaderList](a, set, maxBody), s.setHeaders)
 	huma.Register(a, withBody[ClientCertificate](a, cert, maxBody), s.setClientCert)
@@ -74,6 +81,20 @@ func (s *server) setClientCert(ctx context.Context, in *configureInput) (*jobOut
 func (s *server) removeClientCert(ctx context.Context, in *JobInput) (*jobOutput, error) {
 	return s.own(ctx, in.ID, func(id job.ID) (job.Snapshot, error) {
 		return s.engine.SetClientCert(ctx, id, actor(ctx).ID, "")
+	})
+}
+
+func (s *server) setWebhookKey(ctx context.Context, in *configureInput) (*jobOutput, error) {
+	defer in.wipe()
+	var key WebhookKey
+	if err := in.into(&key); err != nil {
+		return nil, err
+	}
+	if key.Key == "" {
+		return nil, problem(job.Invalid(job.InvalidArg, "the webhook key is empty"))
+	}
+	return s.own(ctx, in.ID, func(id job.ID) (job.Snapshot, error) {
+		return s.engine.SetWebhookKey(ctx, id, actor(ctx).ID, key.Key)
 	})
 }
 

@@ -33,7 +33,7 @@ func (f *jobFlags) register(cmd *cobra.Command, defaults job.Settings) {
 	fl := cmd.Flags()
 	fl.StringArrayVarP(&f.headers, "header", "H", nil, "header line `'Name: value'`, sent to the servers of the files only; @FILE: lines of a file, @-: of standard input")
 	fl.StringVar(&f.checksum, "checksum", "", "what the file must hash to, as `sha256=HEX` (also sha512, sha1, md5)")
-	fl.StringVar(&f.webhookKeyFile, "webhook-key-file", "", "`file` with the key that signs the calls of --webhook")
+	fl.StringVar(&f.webhookKeyFile, webhookKeyFlag, "", webhookKeyUsage)
 }
 
 // newSettings are those of the jobs that commands create.
@@ -52,9 +52,23 @@ func (f *jobFlags) spec(a *app) (spec job.Spec, err error) {
 	if spec.ClientCert, err = f.certificate.pem(); err != nil {
 		return spec, err
 	}
-	key, err := readFlag("--webhook-key-file", f.webhookKeyFile)
-	spec.WebhookKey = strings.TrimRight(key, "\r\n")
+	spec.WebhookKey, err = readWebhookKey(f.webhookKeyFile)
 	return spec, err
+}
+
+const (
+	webhookKeyFlag  = "webhook-key-file"
+	webhookKeyUsage = "`file` with the key that signs the calls of the webhook"
+)
+
+// readWebhookKey reads a key, without the end of the line; "" when no file is named.
+func readWebhookKey(file string) (string, error) {
+	text, err := readFlag("--"+webhookKeyFlag, file)
+	key := strings.TrimRight(text, "\r\n")
+	if err == nil && file != "" && key == "" {
+		err = usage("--%s: %s has no key", webhookKeyFlag, file)
+	}
+	return key, err
 }
 
 // credentials are those that the flags give for urls. They come last, after all that needs no person.

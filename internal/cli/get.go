@@ -176,6 +176,11 @@ func renew(cmd *cobra.Command, j *ebb.Job, spec job.Spec) error {
 			return err
 		}
 	}
+	if spec.WebhookKey != "" {
+		if err := j.SetWebhookKey(ctx, spec.WebhookKey); err != nil {
+			return err
+		}
+	}
 	patch, err := givenProperties(cmd, j.Settings)
 	if err != nil {
 		return err

@@ -10,7 +10,8 @@ import (
 )
 
 func (a *app) set() *cobra.Command {
-	return &cobra.Command{
+	var keyFile string
+	cmd := &cobra.Command{
 		Use:   "set ID KEY=VALUE...",
 		Short: "Change settings of a job, also while it runs",
 		Long: `Change settings of a job: all that are named, or none. An empty value takes a text away; notify-command and
@@ -20,9 +21,10 @@ pin are given several times for several words. The keys are:
 		Example: `  ebb set 3f2a priority=low limit=500K
   ebb set 3f2a retry-delay=60s transfer-policy=not-roaming
   ebb set 3f2a notify-flags=transferred,error,file-transferred
-  ebb set 3f2a notify-command=/usr/local/bin/unpack notify-command=--quiet`,
+  ebb set 3f2a notify-command=/usr/local/bin/unpack notify-command=--quiet
+  ebb set 3f2a webhook=https://ops.example.com/ebb --webhook-key-file key`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
+			if len(args) < 1 || len(args) < 2 && keyFile == "" {
 				return usage("%s takes ID and at least one KEY=VALUE; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return areIDs(cmd, args[:1])
@@ -33,16 +35,25 @@ pin are given several times for several words. The keys are:
 			if _, err := settings(&scratch, args[1:]); err != nil { // what is wrong in itself needs no service
 				return err
 			}
+			key, err := readWebhookKey(keyFile)
+			if err != nil {
+				return err
+			}
 			return a.onJob(cmd.Context(), args[0], func(_ *session, j *ebb.Job) error {
 				now := j.Settings
 				patch, err := settings(&now, args[1:])
-				if err != nil {
+				if err == nil && key != "" { // first, so that no call to a new webhook has the former one
+					err = j.SetWebhookKey(cmd.Context(), key)
+				}
+				if err != nil || len(patch) == 0 {
 					return err
 				}
 				return j.Set(cmd.Context(), patch)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&keyFile, webhookKeyFlag, "", webhookKeyUsage)
+	return cmd
 }
 
 // settings reads words like KEY=VALUE into s, and returns the JSON that changes what they name.

@@ -70,6 +70,15 @@ func (e *Engine) SetClientCert(ctx context.Context, id job.ID, actor, pem string
 	})
 }
 
+// SetWebhookKey sets the key that signs the calls of a job's webhook, from the next one on. Only the owner may. actor is who
+// asks; key is not empty.
+func (e *Engine) SetWebhookKey(ctx context.Context, id job.ID, actor, key string) (job.Snapshot, error) {
+	return e.setSecret(ctx, id, ownSecret{
+		actor: actor, what: "set its webhook key", name: SecretWebhook,
+		value: secretsOf(job.Spec{WebhookKey: key}), command: job.SetWebhookKey{},
+	})
+}
+
 // ownSecret is a change of a secret that only the owner of the job may make.
 type ownSecret struct {
 	actor, what string
