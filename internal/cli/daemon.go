@@ -51,7 +51,7 @@ func (a *app) daemonStop() *cobra.Command {
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.peek(cmd)
-			if errors.Is(err, ebb.ErrUnavailable) {
+			if errors.Is(err, ebb.ErrNotRunning) {
 				a.notef("the daemon is not running")
 				return nil
 			}
