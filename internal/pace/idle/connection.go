@@ -40,17 +40,18 @@ func (c *connection) observe(now time.Duration, s Sample, queue time.Duration) b
 	}
 	c.base.add(now, s.RTT)
 	delay := s.RTT - c.base.min()
-	if c.sampled > 0 && delay > idleDoubt && c.idled(s, silence) {
+	if c.sampled > 0 && delay > idleDoubt && c.idled(delay, silence) {
 		return false
 	}
 	c.delay, c.sampled = delay, now
 	return true
 }
 
-// idled says that a round trip is the sender's pause rather than the path's: nothing came for most of it, and what came then
-// is far less than the window allows. With a window of a packet or two there is no telling, and the sample counts.
-func (c *connection) idled(s Sample, silence time.Duration) bool {
-	return silence > s.RTT*6/10 && c.window > float64(2*c.mss()) && float64(c.received) < c.window/2
+// idled says that a delay may be the sender's pause rather than the path's: a timestamp that is echoed late is one that waited
+// for the sender to have something to send, or, with BBR, to be due. Then nothing came for as long, and the window is not
+// filled. With a window of a packet or two there is no telling, and the sample counts.
+func (c *connection) idled(delay, silence time.Duration) bool {
+	return silence > delay*9/10 && c.window > float64(2*c.mss()) && c.use < c.window/2
 }
 
 // idleDoubt is the delay from which a pause of the sender is considered.
@@ -92,6 +93,6 @@ func queueOf(conns []*connection, oldest time.Duration) (time.Duration, bool) {
 // measure works out how much the connection has in flight.
 func (c *connection) measure(now, round time.Duration) {
 	c.total += c.received
-	c.arrivals.add(now, c.total, max(meterGrain, round/16))
+	c.arrivals.add(now, c.total, max(meterGrain, round/8))
 	c.use = c.arrivals.rate(max(round, 4*shortestRound)) * max(c.base.min()+c.delay, shortestRound).Seconds()
 }

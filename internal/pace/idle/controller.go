@@ -20,6 +20,7 @@ const (
 	shortestRound = 10 * time.Millisecond  // between decisions, where round trips are shorter
 	unknownBase   = 100 * time.Millisecond // before the first sample
 	emptyTick     = time.Second            // without connections
+	lossRounds    = 10                     // for which the rate after a loss is uneven
 )
 
 // Controller decides the receive windows of all background connections that share a bottleneck. It is not safe for concurrent
@@ -46,6 +47,7 @@ type Controller struct {
 	rate     float64 // bytes per second over about a round trip
 	capacity float64 // bytes per second that the path is known to carry
 	delays   delays
+	lostAt   time.Duration
 	lost     bool // a packet came out of order since the latest decision
 
 	ramp  ramp
@@ -132,7 +134,9 @@ func (c *Controller) observe(samples []Sample) (sampled bool) {
 		sampled = conn.observe(c.now, s, queue) || sampled
 		c.conns = append(c.conns, conn)
 		c.total += conn.received
-		c.lost = c.lost || conn.disorder > 0
+		if conn.disorder > 0 {
+			c.lost, c.lostAt = true, c.now
+		}
 		if conn.received > 0 {
 			if c.now-c.arrived > longSilence && c.state != Yielding {
 				c.start()
@@ -180,12 +184,21 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 	if c.base == 0 {
 		c.round = unknownBase
 	}
-	c.arrivals.add(c.now, c.total, max(meterGrain, c.round/16))
+	c.arrivals.add(c.now, c.total, max(meterGrain, c.round/8))
 	c.rate = c.arrivals.rate(max(c.round, 4*shortestRound))
 	for _, conn := range c.conns {
 		conn.measure(c.now, c.round)
 	}
-	c.capacity = max(decay(c.capacity, elapsed, capacityHalfLife), c.arrivals.rate(max(2*c.round, 100*time.Millisecond)))
+	c.capacity = max(decay(c.capacity, elapsed, capacityHalfLife), c.arrivals.rate(c.capacitySpan()))
+}
+
+// capacitySpan is the time over which a rate counts as capacity. After a loss, a hole is filled and much arrives in order at
+// once, which only a longer time levels out.
+func (c *Controller) capacitySpan() time.Duration {
+	if c.now-c.lostAt < lossRounds*c.round {
+		return lossRounds * c.round
+	}
+	return max(2*c.round, 10*shortestRound)
 }
 
 // target is the delay at which the transfers stop growing.

@@ -1,6 +1,9 @@
 package idle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// noiseHalfLife is how fast learned noise is forgotten while nothing is learned: a yield of minutes keeps it.
@@ -62,7 +65,18 @@ func (d *delays) high(now, span time.Duration) time.Duration {
 	return d.cleared(most)
 }
 
-func (d *delays) forget() { d.count = 0 }
+// median is the middle one of all delays that are remembered, without noise; not known before there are as many as there can be.
+func (d *delays) median() (time.Duration, bool) {
+	if d.count < len(d.recent) {
+		return 0, false
+	}
+	var sorted [len(d.recent)]time.Duration
+	for i, m := range d.recent {
+		sorted[i] = m.delay
+	}
+	slices.Sort(sorted[:])
+	return d.cleared(sorted[len(sorted)/2]), true
+}
 
 // margin is what of a delay may be noise: bounded, so that a loud hour never makes us deaf.
 func (d *delays) margin() time.Duration {

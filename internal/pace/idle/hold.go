@@ -125,7 +125,7 @@ func (c *Controller) adjust(elapsed time.Duration) {
 	case lost && x > lossQueue:
 		c.decrease(maxDecrease)
 		c.signal = LossSignal
-	case lost && high > lossDelay && c.rate < lossShort*c.capacity:
+	case lost && high > lossDelay && max(c.rate, c.hold.rates[0], c.hold.rates[1]) < lossShort*c.capacity:
 		c.window *= lossFactor
 		c.signal = LossSignal
 	case x > 1:

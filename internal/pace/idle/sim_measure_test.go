@@ -30,13 +30,18 @@ func alone(spec lineSpec, seed uint64, server string, end time.Duration) float64
 
 // meet runs a background download, from 10 s to 35 s beside a foreground flow.
 func meet(spec lineSpec, seed uint64, foreground string) encounter {
+	return meetFrom(spec, seed, "cubic", foreground)
+}
+
+// meetFrom is meet with the congestion control of the background's server.
+func meetFrom(spec lineSpec, seed uint64, server, foreground string) encounter {
 	solo := newNetwork(spec, seed)
 	reference := solo.addFlow(foreground, fgStart)
 	solo.runUntil(fgEnd)
 
 	n := newNetwork(spec, seed)
 	h := n.addHost(seed, 0)
-	h.download("cubic", 0)
+	h.download(server, 0)
 	f := n.addFlow(foreground, fgStart)
 	n.runUntil(fgStart)
 	const bin = 100 * time.Millisecond
