@@ -66,12 +66,14 @@ func (a *app) showError(ctx context.Context, j *ebb.Job) error {
 		return nil
 	}
 	rows := errorRows(e)
-	if e.File != 0 {
-		f, err := (&files{job: j}).find(ctx, strconv.Itoa(int(e.File)))
-		if err != nil {
-			return err
+	all, err := (&files{job: j}).all(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range all { // it may be none of them: of the whole job, or of a file that was removed since
+		if f.ID == e.File {
+			rows = append(rows, row{"file", fmt.Sprintf("%d, %s", f.ID, f.Local)}, row{"url", f.URL})
 		}
-		rows = append(rows, row{"file", fmt.Sprintf("%d, %s", f.ID, f.Local)}, row{"url", f.URL})
 	}
 	if e.Answer != nil {
 		rows = append(rows, answerRows(e.Answer)...)
