@@ -164,8 +164,20 @@ function ConvertTo-Setting {
                 "proxy=$(ConvertTo-Proxy $value $Bound['ProxyList'])"
                 if ($value -ne 'Override') { 'proxy-bypass=' } # which belongs to a list
             }
-            'ProxyBypass' { "proxy-bypass=$($value -join ' ')" }
+            'ProxyList' { Assert-Override $name $Bound } # goes with ProxyUsage
+            'ProxyBypass' {
+                Assert-Override $name $Bound
+                "proxy-bypass=$($value -join ' ')"
+            }
         }
+    }
+}
+
+function Assert-Override {
+    param([string] $Name, $Bound)
+
+    if ($Bound['ProxyUsage'] -ne 'Override') {
+        throw "-$Name belongs to -ProxyUsage Override"
     }
 }
 
@@ -208,9 +220,6 @@ function ConvertTo-Proxy {
 
     if ($Usage -eq 'Override' -and -not $List) {
         throw '-ProxyUsage Override needs -ProxyList'
-    }
-    if ($Usage -ne 'Override' -and $List) {
-        throw '-ProxyList belongs to -ProxyUsage Override'
     }
     switch ($Usage) {
         'SystemDefault' { '' }

@@ -157,6 +157,28 @@ func TestPowerShellWords(t *testing.T) {
 	}
 }
 
+// No parameter of a cmdlet is dropped in silence: each is a case of the function that makes settings of them, or is used
+// elsewhere.
+func TestPowerShellParameters(t *testing.T) {
+	t.Parallel()
+	text := module(t)
+	from := strings.Index(text, "function ConvertTo-Setting")
+	to := from + strings.Index(text[from:], "\n}\n")
+	settings, rest := text[from:to], text[:from]+text[to:]
+	declared := regexp.MustCompile(`(?m)^ +\[.*\] \$([A-Z][A-Za-z]+)( = [^\n]*)?,?$`)
+	for _, m := range declared.FindAllStringSubmatch(rest, -1) {
+		name := m[1]
+		if name == "TransferType" { // has one value only
+			continue
+		}
+		used := regexp.MustCompile(`\$` + name + `\b|Bound\['` + name + `'\]|ContainsKey\('` + name + `'\)`)
+		if !strings.Contains(settings, "            '"+name+"' {") && !used.MatchString(declared.ReplaceAllString(rest, "")) {
+			t.Errorf("-%s is used nowhere", name)
+		}
+	}
+	found(t, rest, declared.String(), 30)
+}
+
 // The module is PowerShell, as far as a parser can tell; and the parser does tell.
 func TestPowerShellSyntax(t *testing.T) {
 	t.Parallel()
