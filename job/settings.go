@@ -131,8 +131,8 @@ type Settings struct {
 
 // Network says how a job's servers are reached. It holds no secret.
 type Network struct {
-	// Proxy is "" for the preconfigured one (the environment's HTTP_PROXY, HTTPS_PROXY, NO_PROXY), "none", "auto" to
-	// detect it (WPAD), or a list, separated by spaces or commas, of [http=|https=][SCHEME://]HOST[:PORT] with scheme http,
+	// Proxy is "" for the preconfigured one (that of the service's configuration file, else of its environment: HTTP_PROXY,
+	// HTTPS_PROXY, NO_PROXY), "none", "auto" to detect it (WPAD), or a list, separated by spaces or commas, of [http=|https=][SCHEME://]HOST[:PORT] with scheme http,
 	// https or socks5 and without user and password. Those for a URL's scheme are tried in order; without any, those for all.
 	Proxy string `json:"proxy,omitempty"`
 	// ProxyBypass lists, separated by spaces or commas, hosts that the Proxy list is not for: names and addresses, *.example.com for

@@ -6,12 +6,16 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ebb-transfer/ebb/job"
 )
 
 func manual(t *testing.T) string {
@@ -92,5 +96,37 @@ func TestManualHasEveryExitCode(t *testing.T) {
 	})
 	if codes < 10 || len(documented) > 0 {
 		t.Errorf("%d codes found; documented, but not in exit.go: %v", codes, documented)
+	}
+}
+
+// TestKeysOfSetAreThere demands of what tells people to use ebb set, the manuals and the hints of the codes, that the keys
+// are there.
+func TestKeysOfSetAreThere(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{}
+	manuals, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(manuals, "../../README.md") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(b)
+	}
+	for _, c := range job.Codes() {
+		texts["the hint of "+c.Hex()] = c.Hint()
+	}
+	found := 0
+	for where, text := range texts {
+		for _, m := range regexp.MustCompile(`ebb set \S+ ([a-z_-]+)=`).FindAllStringSubmatch(text, -1) {
+			if found++; !slices.Contains(settingKeys(), m[1]) {
+				t.Errorf("%s has %q, which is no key", where, m[0])
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("%d commands found", found)
 	}
 }

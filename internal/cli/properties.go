@@ -45,7 +45,7 @@ var properties = []property{
 	{"peer-caching", "client, server, no-branch-cache, or none; kept without effect", maskAt(peerNames, func(s *job.Settings) *uint32 { return &s.PeerCaching })},
 	{"acl-flags", "what to copy of the security of SMB files: letters of `OGDS` (owner, group, DACL, SACL), or none; without effect on HTTP", lettersAt("OGDS", func(s *job.Settings) *uint32 { return &s.ACLFlags })},
 
-	{"proxy", "proxy `URL` (http, https or socks5) or a list of them, none, or auto to detect it; default from the environment", textAt(func(s *job.Settings) *string { return &s.Network.Proxy })},
+	{"proxy", "proxy `URL` (http, https or socks5) or a list of them, none, or auto to detect it; default from the daemon's configuration, else its environment", textAt(func(s *job.Settings) *string { return &s.Network.Proxy })},
 	{"proxy-bypass", "`hosts` that need no --proxy: names, *.example.com, <local>", textAt(func(s *job.Settings) *string { return &s.Network.ProxyBypass })},
 	{"cacert", "PEM `file` of certificates to trust as well", certificatesAt(func(s *job.Settings) *string { return &s.Network.CACert })},
 	{"pin", "accept only servers with this key, `sha256/BASE64`; repeat for more", listAt(func(s *job.Settings) *[]string { return &s.Network.Pins })},

@@ -128,6 +128,9 @@ func jobRows(s job.Snapshot) []row {
 	if s.Network.ClientCert {
 		rows = append(rows, row{"client certificate", "set"})
 	}
+	if s.Network.CheckCertificates {
+		rows = append(rows, row{"server certificates", "judged by a program of the owner's"})
+	}
 	rows = append(rows, settingRows(s.Settings)...)
 	return append(rows, historyRows(s)...)
 }
