@@ -84,48 +84,70 @@ func TestForegroundHasTheLine(t *testing.T) {
 	}
 }
 
-// TestSensor: what the sensor makes of the kernel's numbers is the queue that is there: a window takes its time at the line's rate.
+// sensorWindow is held in the tests of the sensor. It takes its time at the line's rate: so long is the queue.
+const (
+	sensorWindow = 100_000
+	sensorQueue  = sensorWindow * time.Second / homeline.Rate
+)
+
+// TestSensor: what the sensor makes of the kernel's numbers is the queue that is there, with time stamps and without.
 func TestSensor(t *testing.T) {
 	m, server, here := behind(t)
 	if !here {
 		return
 	}
-	const window = 100_000
-	spy := &spy{window: window}
-	m.control = func(uint64) controller { return spy }
-	count, _ := sip(t, server, m.Flow(1))
-	homeline.Share(2 * time.Second)
-	var samples []time.Duration
-	before, begin := spy.last(), count()
-	for len(samples) < 100 {
-		time.Sleep(7 * time.Millisecond)
-		if s := spy.last(); s.RTT > 0 {
-			samples = append(samples, s.RTT)
+	for _, stamps := range []string{"1", "0"} {
+		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_timestamps", []byte(stamps), 0); err != nil {
+			t.Fatal(err)
+		}
+		spy := &spy{window: sensorWindow}
+		m.mu.Lock()
+		m.control = func(uint64) controller { return spy }
+		clear(m.paths)
+		m.mu.Unlock()
+		count, stop := sip(t, server, m.Flow(1))
+		homeline.Share(2 * time.Second)
+		before, begin := spy.last(), count()
+		mean := meanRTT(spy)
+		after, read := spy.last(), count()-begin
+		stop()
+		if mean < sensorQueue*7/10 || mean > sensorQueue*13/10 {
+			t.Errorf("time stamps %s: the round trips are %v on average, the queue is %v", stamps, mean, sensorQueue)
+		}
+		if got := after.Received - before.Received; got < read-sensorWindow || got > read+sensorWindow {
+			t.Errorf("time stamps %s: %d bytes are told, %d were read", stamps, got, read)
+		}
+		homeline.Share(time.Second) // until the manager has forgotten the connection
+	}
+}
+
+// meanRTT is the average of a hundred samples.
+func meanRTT(s *spy) time.Duration {
+	var sum time.Duration
+	for n := 0; n < 100; time.Sleep(7 * time.Millisecond) {
+		if last := s.last(); last.RTT > 0 {
+			sum += last.RTT
+			n++
 		}
 	}
-	after, read := spy.last(), count()-begin
-	var sum time.Duration
-	for _, s := range samples {
-		sum += s
-	}
-	queue := window * time.Second / homeline.Rate
-	if mean := sum / time.Duration(len(samples)); mean < queue*7/10 || mean > queue*13/10 {
-		t.Errorf("the samples are %v on average, the queue is %v: %v", mean, queue, samples)
-	}
-	if got := after.Received - before.Received; got < read-window || got > read+window {
-		t.Errorf("%d bytes are told, %d were read", got, read)
-	}
+	return sum / 100
+}
 
-	// Others: who shares the interface without being one of ours.
-	spy.mu.Lock()
-	start, mine := spy.around.Others, spy.shown[0].Received
-	spy.mu.Unlock()
-	other, _ := sip(t, server, nil)
+// TestOthersOnTheInterface: who shares the interface without being one of ours is seen.
+func TestOthersOnTheInterface(t *testing.T) {
+	m, server, here := behind(t)
+	if !here {
+		return
+	}
+	spy := &spy{window: sensorWindow}
+	m.control = func(uint64) controller { return spy }
+	sip(t, server, m.Flow(1))
+	homeline.Share(time.Second)
+	others, ours := spy.others(), spy.last().Received
+	theirs, _ := sip(t, server, nil)
 	homeline.Share(2 * time.Second)
-	spy.mu.Lock()
-	others, ours := spy.around.Others-start, spy.shown[0].Received-mine
-	spy.mu.Unlock()
-	if got, want := float64(others), float64(other()); got < want*0.9 || got > want*1.1+0.05*float64(ours) {
+	others, ours = spy.others()-others, spy.last().Received-ours
+	if got, want := float64(others), float64(theirs()); got < want*0.9 || got > want*1.1+float64(ours)*0.05 {
 		t.Errorf("others have had %.0f bytes beside our %d, but %.0f are told", want, ours, got)
 	}
 }

@@ -75,9 +75,9 @@ func (l *link) look(now time.Duration) error {
 	if l.err != nil {
 		return l.err
 	}
-	l.line.own += l.sensor.take(now, l.seen, &l.sample)
-	l.sample.Weight = l.weight()
 	l.sample.Held = l.window > 0 && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
+	l.sample.Weight = l.weight()
+	l.line.own += l.sensor.take(now, l.seen, &l.sample)
 	return nil
 }
 

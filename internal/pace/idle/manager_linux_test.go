@@ -47,6 +47,12 @@ func (s *spy) last() Sample {
 	return s.shown[0]
 }
 
+func (s *spy) others() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.around.Others
+}
+
 func (s *spy) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,19 +1,23 @@
 package idle
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
 
 // reading is what the kernel tells about a connection.
 type reading struct {
-	rtt      time.Duration // its filtered round trip as a receiver; 0 for none
+	stamped  bool          // packets have time stamps, so that each tells a round trip
+	rtt      time.Duration // the filtered one, as a receiver; 0 for none
+	silence  time.Duration // since the last packet with payload
 	received int64         // bytes of payload, in order
 	segments uint32        // packets that came
 	data     uint32        // of those, with payload
 	disorder uint32        // of those, out of order
 	mss      int
 	ssthresh int // the window that it offers at most
+	window   int // the window that it has offered; 0 when the kernel does not say (before Linux 6.2)
 	unread   int // bytes that wait to be read
 }
 
@@ -29,6 +33,10 @@ type sensor struct {
 	first, last reading
 	at          time.Duration // of last
 	begun       bool
+
+	// Of a connection without time stamps.
+	goal  int64         // bytes at which a window has come since begin; 0 for none
+	begin time.Duration // when the last byte before had come
 }
 
 // take puts what r tells into the sample, and returns how many bytes came on the interface for it since the reading before.
@@ -36,7 +44,11 @@ func (s *sensor) take(now time.Duration, r reading, to *Sample) (came int64) {
 	if !s.begun {
 		s.begun, s.first, s.last, s.at = true, r, r, now
 	}
-	to.RTT = s.rtt(now, r)
+	if r.stamped {
+		to.RTT = s.rtt(now, r)
+	} else {
+		to.RTT = s.guess(now, r, to.Held)
+	}
 	to.Received = r.received - s.first.received
 	to.Disorder += int64(r.disorder - s.last.disorder)
 	if r.received > 0 {
@@ -62,4 +74,26 @@ func (s *sensor) rtt(now time.Duration, r reading) time.Duration {
 	}
 	samples := max(1, min(float64(packets), float64((now-s.at)/stamping)))
 	return s.last.rtt + time.Duration(float64(moved)/(1-math.Pow(7.0/8, samples)))
+}
+
+// guess is the time that a window took to come: a round trip as long as the sender fills it, which is the rule where windows are held,
+// and longer otherwise. Held says that it is the reader who takes its time.
+func (s *sensor) guess(now time.Duration, r reading, held bool) time.Duration {
+	if held {
+		s.goal = 0
+		return 0
+	}
+	if r.received < s.goal || r.received == s.last.received {
+		return 0
+	}
+	var rtt time.Duration
+	end := max(now-r.silence, s.at)
+	if s.goal > 0 {
+		part := float64(s.goal-s.last.received) / float64(r.received-s.last.received)
+		rtt = s.at + time.Duration(part*float64(end-s.at)) - s.begin
+	}
+	packet := max(r.mss, 1)
+	packets := max(cmp.Or(r.window, r.ssthresh)/packet, 1) // servers send whole ones
+	s.begin, s.goal = end, r.received+int64(packets*packet)
+	return max(rtt, 0)
 }

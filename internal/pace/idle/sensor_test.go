@@ -25,9 +25,41 @@ func TestRTT(t *testing.T) {
 		{"downwards the kernel does not filter", ms(100), ms(20), 5, 0, ms(20)},
 	} {
 		s := sensor{begun: true, last: reading{rtt: test.before}}
-		got := s.rtt(ms(5), reading{rtt: test.now, data: test.packets, unread: test.unread})
+		got := s.rtt(ms(5), reading{stamped: true, rtt: test.now, data: test.packets, unread: test.unread})
 		if d := got - test.want; d < -100*time.Microsecond || d > 100*time.Microsecond {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestGuess(t *testing.T) {
+	t.Parallel()
+	var s sensor
+	var sample Sample
+	received := int64(0)
+	take := func(now, bytes, silence, window int, held bool) time.Duration {
+		received += int64(bytes)
+		sample.Held = held
+		s.take(ms(now), reading{received: received, window: window, silence: ms(silence), mss: 1000}, &sample)
+		return sample.RTT
+	}
+	for _, test := range []struct { // a packet has 1000 bytes, and the window is of ten and a half
+		name                       string
+		now, bytes, silence, wants int
+		held                       bool
+	}{
+		{"nothing has come", 0, 0, 0, 0, false},
+		{"the first packets begin a window", 10, 2000, 4, 0, false}, // at 6
+		{"half of it", 20, 5000, 0, 0, false},
+		{"silence", 30, 0, 10, 0, false},
+		{"the whole, and the next one begins", 40, 5000, 4, 30, false}, // at 36
+		{"more than a window: half of it took its time", 60, 20000, 4, 12, false},
+		{"the reader stops", 70, 9000, 0, 0, true},
+		{"which began no window", 80, 20000, 0, 0, false},
+		{"but this did", 100, 10000, 0, 20, false},
+	} {
+		if got := take(test.now, test.bytes, test.silence, 10500, test.held); got != ms(test.wants) {
+			t.Errorf("%s: %v, want %d ms", test.name, got, test.wants)
 		}
 	}
 }

@@ -14,7 +14,7 @@ const unclamped = 65535 << 14
 
 const optionTimestamps = 1 // TCPI_OPT_TIMESTAMPS
 
-// read asks for TCP_INFO. Without TCP's time stamps the kernel guesses at round trips from whole windows, which is worth nothing here.
+// read asks for TCP_INFO.
 func (r *reading) read(fd uintptr) error {
 	info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
@@ -22,10 +22,10 @@ func (r *reading) read(fd uintptr) error {
 	}
 	*r = reading{
 		received: int64(info.Bytes_received), segments: info.Segs_in, data: info.Data_segs_in, disorder: info.Rcv_ooopack,
-		mss: int(info.Rcv_mss), ssthresh: int(info.Rcv_ssthresh),
-	}
-	if info.Options&optionTimestamps != 0 {
-		r.rtt = time.Duration(info.Rcv_rtt) * time.Microsecond
+		mss: int(info.Rcv_mss), ssthresh: int(info.Rcv_ssthresh), window: int(info.Rcv_wnd),
+		stamped: info.Options&optionTimestamps != 0,
+		rtt:     time.Duration(info.Rcv_rtt) * time.Microsecond,
+		silence: time.Duration(info.Last_data_recv) * time.Millisecond,
 	}
 	r.unread, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
 	return err
