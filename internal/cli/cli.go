@@ -110,6 +110,9 @@ names only when they are whole.`,
 		if a.standalone && a.system {
 			return usage("--standalone and --system exclude each other")
 		}
+		if cmd.DisableFlagParsing { // bitsadmin has its own words for what it cannot use
+			return nil
+		}
 		return checkLine(cmd, args)
 	}
 	return root

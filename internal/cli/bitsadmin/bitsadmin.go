@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ebb-transfer/ebb"
 )
@@ -76,6 +77,11 @@ func (t *tool) run(ctx context.Context) error {
 	}
 	if len(args) == 0 {
 		return t.help(commands(), "")
+	}
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return usage("", "Invalid argument, it is not UTF-8: %q", arg)
+		}
 	}
 	c, args, err := find(commands(), "", args)
 	if err != nil {

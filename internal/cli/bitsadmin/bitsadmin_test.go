@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -60,6 +61,35 @@ func TestTransferOnTerminal(t *testing.T) {
 	}
 	if want := "BYTES: 300000 / 300000 (100%)\n"; !strings.HasSuffix(frames[len(frames)-1], want) {
 		t.Errorf("ends with %q, want %q", frames[len(frames)-1], want)
+	}
+}
+
+// A terminal that is too narrow for a line shows it in several, all of which are drawn anew.
+func TestTransferOnNarrowTerminal(t *testing.T) {
+	t.Parallel()
+	const width = 50
+	srv := ebbtest.NewServer(t, ebbtest.Size(300_000), ebbtest.Rate(600_000))
+	connect, up := open(t), regexp.MustCompile(`\x1b\[(\d+)F\x1b\[J`)
+	for _, wrap := range []string{"/wrap", "/nowrap"} { // broken after words, or by the terminal at its edge
+		var out, errs bytes.Buffer
+		code := bitsadmin.Main(t.Context(), bitsadmin.Program{
+			Args:   []string{wrap, "/transfer", strings.Repeat("long ", 20), srv.Base + "/a", filepath.Join(t.TempDir(), "a")},
+			Stdout: &out, Stderr: &errs, Width: width, Connect: connect,
+		})
+		_, drawn, _ := strings.Cut(out.String(), "service.\n\n")
+		frames, moves := up.Split(drawn, -1), up.FindAllStringSubmatch(drawn, -1)
+		if code != 0 || len(moves) == 0 {
+			t.Fatalf("%s: exit code %d, drawn once only: %q", wrap, code, drawn)
+		}
+		for i, move := range moves {
+			rows := 0
+			for line := range strings.Lines(frames[i]) {
+				rows += (len(line) - 1 + width - 1) / width
+			}
+			if rows < 4 || move[1] != strconv.Itoa(rows) {
+				t.Errorf("%s: %q takes %d rows, and %s are taken back", wrap, frames[i], rows, move[1])
+			}
+		}
 	}
 }
 

@@ -71,6 +71,9 @@ func version(ctx context.Context, t *tool, args []string) error {
 	if err != nil {
 		return unable("get the version of the service", err)
 	}
+	if t.raw {
+		t.printf("\n") // which the value before has not
+	}
 	t.printf("%s", statusText(status))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ebb-transfer/ebb"
 	"github.com/ebb-transfer/ebb/job"
@@ -92,7 +93,7 @@ func transferSpec(args []string) (job.Spec, error) {
 // follow shows the job until it is transferred, or will not be. A job that waits for a retry, or that somebody has
 // suspended, is waited for.
 func (t *tool) follow(ctx context.Context, client *ebb.Client, j *ebb.Job) error {
-	shown := false
+	drawn := ""
 	waiting := job.State(-1)
 	for snap, err := range client.Watch(ctx, string(j.ID)) {
 		if err != nil {
@@ -105,11 +106,9 @@ func (t *tool) follow(ctx context.Context, client *ebb.Client, j *ebb.Job) error
 		switch {
 		case t.raw:
 		case t.Width > 0: // redrawn in place
-			if shown {
-				t.printf("%s", upTwoLines)
-			}
-			t.printf("%s", progressLine(snap))
-			shown = true
+			t.printf("%s", t.takeBack(drawn))
+			drawn = progressLine(snap)
+			t.printf("%s", drawn)
 		case over || stuck:
 			t.printf("%s", progressLine(snap))
 		}
@@ -120,8 +119,19 @@ func (t *tool) follow(ctx context.Context, client *ebb.Client, j *ebb.Job) error
 	return ctx.Err()
 }
 
-// upTwoLines moves a terminal's cursor up and erases what follows (ECMA-48: CPL, ED).
-const upTwoLines = "\x1b[2F\x1b[J"
+// takeBack moves the terminal's cursor up to where text begins that was printed last, and erases it (ECMA-48: CPL, ED). A line
+// that is longer than the terminal is wide takes several.
+func (t *tool) takeBack(text string) string {
+	if text == "" {
+		return ""
+	}
+	rows := 0
+	for line := range strings.Lines(wrapped(text, t.wrapAt)) {
+		columns := utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))
+		rows += max(1, (columns+t.Width-1)/t.Width)
+	}
+	return fmt.Sprintf("\x1b[%dF\x1b[J", rows)
+}
 
 // progressLine are the two lines that show how far a transfer is.
 func progressLine(s job.Snapshot) string {
