@@ -48,10 +48,10 @@ func (c *connection) observe(now time.Duration, s Sample, queue time.Duration) b
 }
 
 // idled says that a delay may be the sender's pause rather than the path's: a timestamp that is echoed late is one that waited
-// for the sender to have something to send, or, with BBR, to be due. Then nothing came for as long, and the window is not
+// for the sender to have something to send, or, with BBR, to be due. Then nothing came for about as long, and the window is not
 // filled. With a window of a packet or two there is no telling, and the sample counts.
 func (c *connection) idled(delay, silence time.Duration) bool {
-	return silence > delay*9/10 && c.window > float64(2*c.mss()) && c.use < c.window/2
+	return silence > delay/2 && c.window > float64(2*c.mss()) && c.use < c.window/2
 }
 
 // idleDoubt is the delay from which a pause of the sender is considered.

@@ -61,7 +61,7 @@ type hold struct {
 
 func (c *Controller) beginHold(signal Signal) {
 	c.enter(Holding, signal)
-	c.hold = hold{reference: c.window, emptyFrom: c.window, ramped: -time.Hour}
+	c.hold = hold{reference: c.window, emptyFrom: c.window, usual: c.rate, ramped: -time.Hour}
 }
 
 func (c *Controller) stepHold() {

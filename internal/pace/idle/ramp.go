@@ -65,7 +65,7 @@ func (c *Controller) stepRamp() {
 // endRamp goes back to what the path has delivered. Where that is nothing, the line is somebody else's.
 func (c *Controller) endRamp() {
 	fits := c.ramp.peak*c.base.Seconds() + float64(peakRoom*c.packet())
-	if c.signal == DeficitSignal && c.ramp.peak < deficitPart*c.capacity {
+	if c.signal == DeficitSignal && c.ramp.peak < deficitPart*c.capacity && c.flight() > rampUsed*c.window {
 		c.giveWay(DeficitSignal)
 		return
 	}

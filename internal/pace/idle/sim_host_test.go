@@ -142,7 +142,8 @@ func (c *conn) sample(now time.Duration) Sample {
 	r := c.flow.receiver
 	s := Sample{ID: c.id, Weight: c.weight, Held: c.held, Disorder: c.disorder}
 	c.sensor.take(now, reading{
-		rtt: time.Duration(r.rtt/8) * time.Microsecond, received: r.next * simMSS,
+		stamped: true,
+		rtt:     time.Duration(r.rtt/8) * time.Microsecond, received: r.next * simMSS,
 		segments: uint32(r.packets), data: uint32(r.packets), disorder: uint32(r.disorder), mss: simMSS,
 	}, &s)
 	c.disorder = s.Disorder

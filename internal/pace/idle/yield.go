@@ -39,6 +39,7 @@ const (
 	deficitPart = 0.65
 	deficitTime = time.Second
 	lostPart    = 0.4
+	growingPart = 1.5 // of the usual rate: a server that finds its rate again is not starved
 	sharedTime  = 30 * time.Second
 	// restQuiet is the quiet after a deficit: another background transfer needs time to fill the line.
 	restQuiet = time.Second
@@ -64,7 +65,7 @@ type yield struct {
 	before float64       // the window that it began with
 
 	shared time.Duration // until when another background transfer is taken to be on the line
-	best   float64       // rate, since it was joined
+	best   float64       // rate, since the latest yield
 	enough time.Duration // since when the rate is no deficit
 }
 
@@ -126,7 +127,7 @@ func (c *Controller) stepYield() {
 	switch stands := c.yield.sum > time.Duration(c.yield.count)*standing; {
 	case c.now-c.yield.loud > quiet && !stands,
 		c.now-c.since > calm && known && median < timestampGrain:
-		c.yield.ramped = c.now
+		c.yield.ramped, c.yield.best = c.now, 0
 		c.enter(Ramping, c.signal)
 		c.window = max(c.window, startPackets/2*float64(c.packet()), rampPart*c.capacity*c.base.Seconds())
 		c.ramp = ramp{growth: rampGrowth, known: c.capacity}
@@ -154,7 +155,7 @@ func (c *Controller) starved() bool {
 		expected = lostPart * c.yield.best
 	}
 	queue := c.delays.high(c.now, deficitTime/2)
-	if c.rate >= expected || c.hold.slow > 2 || queue < 2*timestampGrain || c.anyHeld() {
+	if c.rate >= expected || c.rate > growingPart*c.hold.usual || c.hold.slow > 2 || queue < 2*timestampGrain || c.anyHeld() {
 		c.yield.enough = c.now
 	}
 	return c.now-c.yield.enough > max(deficitTime, 10*c.base)
