@@ -160,7 +160,7 @@ func TestWay(t *testing.T) {
 			}
 		}
 	}
-	if s := stats(w); s.Packets != n || s.Lost != 0 || s.Full != 0 || s.Late50 <= 0 || s.Late99 < s.Late50 {
+	if s := stats(w); s.Packets != n || s.Lost != 0 || s.Full != 0 || s.Late50 <= 0 || s.Late99 < s.Late50 || s.Behind < 0 || s.Behind > 1 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -54,23 +54,23 @@ func (d duel) keeps() float64 { return d.Beside / d.Solo }
 
 // result is one contestant on one path in one run.
 type result struct {
-	Set        string    `json:"set"`
-	Path       path      `json:"path"`
-	Contestant string    `json:"contestant"`
-	Congestion string    `json:"server"` // of the background's server
-	Run        int       `json:"run"`
-	Failed     string    `json:"failed,omitempty"`
-	Alone      float64   `json:"alone"` // share of the link
-	Duels      []duel    `json:"duels,omitempty"`
-	Idle       []float64 `json:"idle_requests_s,omitempty"` // small requests on the idle line
-	Requests   []float64 `json:"requests_s,omitempty"`      // and beside the background
-	IdlePage   float64   `json:"idle_page_s,omitempty"`
-	Page       float64   `json:"page_s,omitempty"`
-	Meanwhile  float64   `json:"meanwhile"` // share of the link that the background had while pages were loaded
-	Queue50    float64   `json:"queue50_s"` // what the background alone adds to the delay of small packets
-	Queue99    float64   `json:"queue99_s"`
-	CPU        float64   `json:"cpu"` // cores for 100 Mbit/s
-	Forwarder  string    `json:"forwarder"`
+	Set        string         `json:"set"`
+	Path       path           `json:"path"`
+	Contestant string         `json:"contestant"`
+	Congestion string         `json:"server"` // of the background's server
+	Run        int            `json:"run"`
+	Failed     string         `json:"failed,omitempty"`
+	Alone      float64        `json:"alone"` // share of the link
+	Duels      []duel         `json:"duels,omitempty"`
+	Idle       []float64      `json:"idle_requests_s,omitempty"` // small requests on the idle line
+	Requests   []float64      `json:"requests_s,omitempty"`      // and beside the background
+	IdlePage   float64        `json:"idle_page_s,omitempty"`
+	Page       float64        `json:"page_s,omitempty"`
+	Meanwhile  float64        `json:"meanwhile"` // share of the link that the background had while pages were loaded
+	Queue50    float64        `json:"queue50_s"` // what the background alone adds to the delay of small packets
+	Queue99    float64        `json:"queue99_s"`
+	CPU        float64        `json:"cpu"` // cores for 100 Mbit/s
+	Forwarder  forwarderStats `json:"forwarder"`
 	timeline   *timeline
 }
 
@@ -179,7 +179,7 @@ func (b *bench) measureCell(ctx context.Context, c contestant, congestion string
 	}
 	defer func() {
 		err = errors.Join(err, s.close())
-		r.Forwarder = s.forwarder.stats.String()
+		r.Forwarder = s.forwarder.stats
 	}()
 	f := b.phases.of(p)
 	if err := sleep(ctx, time.Second); err != nil { // for the prober: the line without anything

@@ -32,6 +32,7 @@ type forwarderStats struct {
 	Late50  time.Duration `json:"late50_ns"` // how much later than it should a packet went on
 	Late99  time.Duration `json:"late99_ns"`
 	LateMax time.Duration `json:"late_max_ns"`
+	Behind  float64       `json:"behind"`  // share of the packets that went more than 5 ms late: the machine had other things to do
 	Largest int           `json:"largest"` // packet, in bytes: more than 1500 and the interfaces make packets of several
 	Full    int64         `json:"full"`    // packets lost for want of room, which must not happen
 	Lost    int64         `json:"lost"`    // packets lost on purpose
@@ -39,7 +40,7 @@ type forwarderStats struct {
 }
 
 func (s forwarderStats) String() string {
-	return fmt.Sprintf("%d packets; late by %s (median), %s (p99), %s (most)", s.Packets, s.Late50, s.Late99, s.LateMax)
+	return fmt.Sprintf("%d packets, late by %s (median), %s (p99), %s (most), %.2f %% by more than 5 ms", s.Packets, s.Late50, s.Late99, s.LateMax, 100*s.Behind)
 }
 
 // forwardCommand is the argument that makes this program a forwarder.

@@ -96,10 +96,15 @@ func (g group) markdown(w io.Writer) {
 	}
 	heads = append(heads, "small requests, added p50 / p99, ms", "page, × idle", "background meanwhile, %", "CPU, % of a core per 100 Mbit/s")
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
+	var behind []float64
 	for _, row := range g.rows {
 		p := row[0].Path
 		fmt.Fprintf(w, "| %d, %d ms, %d ms | %s |\n", p.Rate, p.Buffer.Milliseconds(), p.Base.Milliseconds(), strings.Join(cells(row), " | "))
+		for _, r := range row {
+			behind = append(behind, 100*r.Forwarder.Behind)
+		}
 	}
+	fmt.Fprintf(w, "\nIn the median run the forwarder was more than 5 ms late for %.2f %% of the packets, in the worst for %.2f %%.\n", median(behind), slices.Max(behind))
 }
 
 // cells are the columns of a contestant: medians of the runs, with the worst where there are several.
@@ -180,7 +185,7 @@ func (r result) String() string {
 	for _, d := range r.Duels {
 		s += fmt.Sprintf("; %s keeps %.0f %%, yield %s s, reclaim %s s", d.Congestion, 100*d.keeps(), number("%.2f", lasting(d.Yield)), number("%.2f", lasting(d.Reclaim)))
 	}
-	return s + fmt.Sprintf("; requests %s ms; page × %.2f (background %.0f %%); queue %.1f / %.1f ms; CPU %.1f %%; forwarder %s",
+	return s + fmt.Sprintf("; requests %s ms; page × %.2f (background %.0f %%); queue %.1f / %.1f ms; CPU %.1f %%; forwarder: %s",
 		addedCell([]result{r}), r.Page/r.IdlePage, 100*r.Meanwhile, 1e3*r.Queue50, 1e3*r.Queue99, 100*r.CPU, r.Forwarder)
 }
 

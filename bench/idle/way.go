@@ -197,6 +197,11 @@ func stats(ways ...*way) forwarderStats {
 			noted += n
 		}
 	}
+	var behind int64
+	for _, n := range late[5*time.Millisecond/lateStep:] {
+		behind += n
+	}
+	all.Behind = float64(behind) / float64(max(noted, 1))
 	quantile := func(q float64) time.Duration {
 		var below int64
 		for i, n := range late {
