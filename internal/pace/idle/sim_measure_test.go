@@ -13,8 +13,8 @@ type encounter struct {
 }
 
 const (
-	fgStart = 10 * time.Second
-	fgEnd   = 30 * time.Second
+	fgStart = 5 * time.Second
+	fgEnd   = 25 * time.Second
 )
 
 // alone is the part of the line that one background download gets when nobody else is there, between 2 s and end.
@@ -28,13 +28,8 @@ func alone(spec lineSpec, seed uint64, server string, end time.Duration) float64
 	return float64(h.received()-before) / (end - 2*time.Second).Seconds() / spec.payload()
 }
 
-// meet runs a background download, from 10 s to 35 s beside a foreground flow.
-func meet(spec lineSpec, seed uint64, foreground string) encounter {
-	return meetFrom(spec, seed, "cubic", foreground)
-}
-
-// meetFrom is meet with the congestion control of the background's server.
-func meetFrom(spec lineSpec, seed uint64, server, foreground string) encounter {
+// meet runs a background download, from 5 s to 25 s beside a foreground flow; each names its server's congestion control.
+func meet(spec lineSpec, seed uint64, server, foreground string) encounter {
 	solo := newNetwork(spec, seed)
 	reference := solo.addFlow(foreground, fgStart)
 	solo.runUntil(fgEnd)

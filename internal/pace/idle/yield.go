@@ -66,6 +66,7 @@ type yield struct {
 
 	shared time.Duration // until when another background transfer is taken to be on the line
 	best   float64       // rate, since the latest yield
+	level  level
 	enough time.Duration // since when the rate is no deficit
 }
 
@@ -93,6 +94,7 @@ func (c *Controller) trickleWindow() float64 {
 
 // see takes note of a sample of the path's queue.
 func (y *yield) see(now, delay time.Duration) {
+	y.level.see(now, delay)
 	y.sum += delay
 	y.count++
 	if delay > time.Duration(quietPart*float64(delayTarget)) {
@@ -115,6 +117,7 @@ func (c *Controller) stepYield() {
 	if c.hostBusy() {
 		c.yield.disturb(c.now)
 	}
+	c.followRoute()
 	if !c.fresh {
 		return
 	}
