@@ -71,8 +71,8 @@ rig: ## start the real servers, print their addresses, stop on Ctrl-C
 bench: ## ebb beside curl and aria2c, in one run
 	$(GO) run ./bench
 
-bench-idle: ## what downloads in the background take from others, in network namespaces (root); IDLE=-quick for 3 minutes
-	$(GO) run ./bench/idle $(IDLE)
+bench-idle: ## what downloads in the background take from others, in network namespaces (root, 4 h); IDLE=-quick for 3 minutes
+	$(GO) run ./bench/idle $(or $(IDLE),-sets all)
 
 golden: ## rewrite the golden files from the code; review the diff
 	$(GO) test -count 1 $$(grep -rl 'flag.Bool("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u) -update

@@ -77,6 +77,9 @@ func measure(ctx context.Context, o options, all []plan) (err error) {
 		}
 	}
 	// What there is already took its time.
+	if o.into != "" && err == nil {
+		return b.report.into(o.into)
+	}
 	return errors.Join(err, b.report.print(os.Stdout, o.json))
 }
 

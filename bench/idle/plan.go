@@ -30,6 +30,7 @@ type options struct {
 	dir         string
 	ebb         string
 	plots       string
+	into        string
 	json        bool
 }
 
@@ -60,14 +61,17 @@ func sets() []set {
 	}
 }
 
-// quick is the set of -quick alone.
-var quick = []string{"-only=cells", "-rates=100", "-buffers=100", "-bases=20", "-contestants=curl,ebb low", "-runs=1"}
+// quick is the set of -quick alone, and plots that of the plots in docs/background.md.
+var (
+	quick = []string{"-only=cells", "-rates=100", "-buffers=100", "-bases=20", "-contestants=curl,ebb low", "-runs=1"}
+	plots = set{"plots", slices.Concat(quick, []string{"-only=cells,share"})}
+)
 
 // parse reads flags.
 func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("idle", flag.ContinueOnError)
-	f.StringVar(&o.sets, "sets", "", "comma-separated `sets` of what is measured, or all; other flags override theirs: "+setNames())
+	f.StringVar(&o.sets, "sets", "", "comma-separated `sets` of what is measured, or all; other flags override theirs: "+setNames()+"; and plots")
 	f.StringVar(&o.only, "only", "cells,share", "comma-separated `parts`: cells, share (two background flows), long (see -long)")
 	f.BoolVar(&o.quick, "quick", false, "short phases; without -sets, one run of the main cells, in less than three minutes")
 	f.StringVar(&o.rates, "rates", "20,100", "of the bottleneck, in `Mbit/s`")
@@ -85,6 +89,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.dir, "dir", os.TempDir(), "`folder` for a temporary folder with what is downloaded")
 	f.StringVar(&o.ebb, "ebb", "", "ebb `program` to measure (default: built from ./cmd/ebb)")
 	f.StringVar(&o.plots, "plots", "", "`folder` for a plot of the first run of each cell")
+	f.StringVar(&o.into, "into", "", "`file` of Markdown in which the tables replace those of before, rather than being printed")
 	f.BoolVar(&o.json, "json", false, "print JSON instead of tables, with the figures of every run")
 	err := f.Parse(args)
 	if err == nil && f.NArg() > 0 {
@@ -126,8 +131,8 @@ func plans(o options, args []string) ([]plan, error) {
 	var out []plan
 	for name := range strings.SplitSeq(o.sets, ",") {
 		before := len(out)
-		for _, s := range sets() {
-			if name != "all" && name != s.name {
+		for _, s := range append(sets(), plots) {
+			if name != s.name && (name != "all" || s.name == plots.name) {
 				continue
 			}
 			p, err := newPlan(s.name, slices.Concat(s.args, args))
@@ -137,7 +142,7 @@ func plans(o options, args []string) ([]plan, error) {
 			out = append(out, p)
 		}
 		if len(out) == before {
-			return nil, fmt.Errorf("-sets %s: there are all, %s", name, setNames())
+			return nil, fmt.Errorf("-sets %s: there are all, %s, plots", name, setNames())
 		}
 	}
 	return out, nil

@@ -51,6 +51,32 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	return nil
 }
 
+// The tables of a Markdown file are between these lines.
+const (
+	tablesBegin = "<!-- make bench-idle -->\n"
+	tablesEnd   = "<!-- end of the tables -->\n"
+)
+
+// into puts the tables into a Markdown file.
+func (r *report) into(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := strings.Cut(string(text), tablesBegin)
+	_, after, ends := strings.Cut(rest, tablesEnd)
+	if !begins || !ends {
+		return fmt.Errorf("%s: no place for the tables: there must be %q and %q", file, tablesBegin, tablesEnd)
+	}
+	var out strings.Builder
+	out.WriteString(before + tablesBegin)
+	if err := r.print(&out, false); err != nil {
+		return err
+	}
+	out.WriteString(tablesEnd + after)
+	return os.WriteFile(file, []byte(out.String()), 0o644)
+}
+
 // group is what a table shows: one set, where the paths differ in nothing but the columns.
 type group struct {
 	set        string

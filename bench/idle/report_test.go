@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +59,35 @@ func TestGroupsOfCells(t *testing.T) {
 	got[0].markdown(&out)
 	if !strings.Contains(out.String(), "| 20, 50 ms, 0 ms | curl |") || !strings.Contains(out.String(), "| 100, 50 ms, 0 ms | curl |") {
 		t.Error(out.String())
+	}
+}
+
+func TestTablesGoIntoAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a.md")
+	if err := os.WriteFile(file, []byte("before\n"+tablesBegin+"old\n"+tablesEnd+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := report{Machine: "a machine", Results: []result{{Contestant: "curl", Alone: 1}}}
+	for range 2 {
+		if err := r.into(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(got)
+	if !strings.HasPrefix(text, "before\n"+tablesBegin) || !strings.HasSuffix(text, tablesEnd+"after\n") || strings.Contains(text, "old") ||
+		strings.Count(text, "a machine") != 1 || !strings.Contains(text, "| curl |") {
+		t.Error(text)
+	}
+	if err := os.WriteFile(file, []byte("nothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.into(file); err == nil {
+		t.Error("a file without a place for them was changed")
 	}
 }
 
