@@ -24,7 +24,7 @@ var arrows = []row{
 	{pkg: "examples", may: []string{".", "httpauth", "bitsupload", "local"}, why: "an example shows what any program can do, so it uses only what is public"},
 	{pkg: "bench", may: []string{".", "internal/ebbtest/..."}, why: "a benchmark drives ebb from outside, like its peers"},
 
-	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/...", "internal/spell"}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
+	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/...", "internal/size", "internal/spell"}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
 	{pkg: "internal/daemon", may: []string{
 		"httpauth", "internal/engine", "internal/sched", "internal/pace", "internal/store/...", "internal/sink", "internal/transport/...",
 		"internal/secret", "internal/config", "internal/env", "internal/notify", "internal/api/...", "internal/ipc", "internal/version",
@@ -47,11 +47,12 @@ var arrows = []row{
 	{pkg: "internal/transport/smb", may: []string{"internal/transport"}, why: "adapters never import each other"},
 	{pkg: "internal/transport/localfile", may: []string{"internal/transport"}, why: "adapters never import each other"},
 	{pkg: "internal/secret", why: "secrets at rest are none of the other packages' business"},
-	{pkg: "internal/config", may: []string{"internal/sched", "internal/spell"}, why: "config reads a file and applies nothing; its limits are those that sched plans with"},
+	{pkg: "internal/config", may: []string{"internal/sched", "internal/size", "internal/spell"}, why: "config reads a file and applies nothing; its limits are those that sched plans with"},
 	{pkg: "internal/env", may: []string{"internal/sched"}, why: "env only gathers the facts that sched plans with"},
 	{pkg: "internal/notify", may: []string{"internal/store"}, why: "notify drains the outbox, whose entries are the store's; it never asks the engine"},
 	{pkg: "internal/api", may: []string{"internal/engine", "internal/store", "internal/ipc", "internal/api/..."}, why: "the API translates requests into calls of the engine and knows nothing below it (docs/adr/0009)"},
 	{pkg: "internal/ipc", alone: true, why: "ipc knows sockets and peers, not what is said over them"},
+	{pkg: "internal/size", alone: true, why: "size reads numbers, whatever they are the bytes of"},
 	{pkg: "internal/spell", alone: true, why: "spell compares words, whatever they are the names of"},
 	{pkg: "internal/version", alone: true, why: "the version is a string, handed inward by those that start things"},
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ebb-transfer/ebb/internal/size"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -239,32 +240,13 @@ func sizeAt(at func(*job.Settings) *int64) field {
 	})
 }
 
-// maxBytes bounds what parseBytes accepts with a unit or a fraction.
-const maxBytes = 1 << 60
-
-// parseBytes reads a number of bytes such as 500K, 2M or 1.5G, in units of 1024.
+// parseBytes reads a number of bytes such as 500K, 2M or 1.5T, in units of 1024.
 func parseBytes(s string) (int64, error) {
-	wrong := errors.New("is not like 500K, 2M or 1G")
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 {
-		return n, nil
+	n, ok := size.Parse(s)
+	if !ok {
+		return 0, errors.New("is not like 500K, 2M or 1G")
 	}
-	upper := strings.ToUpper(s)
-	number, unit := strings.TrimRight(upper, "KMGB"), float64(0)
-	switch strings.TrimSuffix(upper[len(number):], "B") {
-	case "":
-		unit = 1
-	case "K":
-		unit = 1 << 10
-	case "M":
-		unit = 1 << 20
-	case "G":
-		unit = 1 << 30
-	}
-	v, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(v*unit >= 1 && v*unit <= maxBytes) || math.Trunc(v*unit) != v*unit {
-		return 0, wrong
-	}
-	return int64(v * unit), nil
+	return n, nil
 }
 
 // named is one bit of a number.

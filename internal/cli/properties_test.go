@@ -178,20 +178,3 @@ func TestCertificatesAreRead(t *testing.T) {
 		t.Errorf("%q, %v", s.Network.CACert, err)
 	}
 }
-
-func TestBytes(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]int64{
-		"0": 0, "1": 1, "500": 500, "500K": 500 << 10, "500k": 500 << 10, "2M": 2 << 20, "2MB": 2 << 20, "1.5G": 3 << 29, "10B": 10,
-		"9007199254740993": 1<<53 + 1,
-	} {
-		if got, err := parseBytes(in); got != want || err != nil {
-			t.Errorf("parseBytes(%q) = %d, %v, want %d", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"", "-1", "0.5", "K", "1X", "1T", "1KK", "1 M", "NaN", "Inf", "1e99", "0x10", "9223372036854775808", "1.0001K"} {
-		if got, err := parseBytes(in); err == nil {
-			t.Errorf("parseBytes(%q) = %d, want an error", in, got)
-		}
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/sched"
+	"github.com/ebb-transfer/ebb/internal/size"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -85,7 +86,7 @@ func rate(value any) (int64, error) {
 	if s == "unlimited" {
 		return 0, nil
 	}
-	if n, err := bytes(s); err == nil && n > 0 {
+	if n, ok := size.Parse(s); ok && n > 0 {
 		return n, nil
 	}
 	return 0, fmt.Errorf(`must be "unlimited", or bytes per second %s`, likeRate)
@@ -119,22 +120,6 @@ func quotaPeriod(value any) (sched.Period, error) {
 		}
 	}
 	return 0, errors.New(`must be "day", "week" or "month"`)
-}
-
-// bytes reads a number of them, in units of 1024.
-func bytes(s string) (int64, error) {
-	number := strings.TrimSuffix(strings.ToUpper(s), "B")
-	unit := 1.0
-	if number != "" {
-		if power := strings.IndexByte("KMGT", number[len(number)-1]); power >= 0 {
-			number, unit = number[:len(number)-1], float64(int64(1024)<<(10*power))
-		}
-	}
-	v, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(v*unit >= 0 && v*unit <= 1<<60) {
-		return 0, errors.New("must be a number of bytes " + likeRate)
-	}
-	return int64(v * unit), nil
 }
 
 // timeOfDay reads 00:00 to 24:00.
