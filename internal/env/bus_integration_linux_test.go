@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -195,6 +196,65 @@ func TestBus(t *testing.T) {
 	b.mock(networkManager, "networkmanager")
 	b.set(networkManager, "Connectivity", uint32(1))
 	a.expect("the bus is back", disconnected)
+}
+
+// slow is a NetworkManager that answers when it is let, with the metered that it has by then.
+type slow struct {
+	let     chan struct{} // closed: at once
+	metered atomic.Uint32
+}
+
+// GetAll is that of org.freedesktop.DBus.Properties.
+func (s *slow) GetAll(string) (properties, *dbus.Error) {
+	<-s.let
+	return properties{"Metered": dbus.MakeVariant(s.metered.Load())}, nil
+}
+
+// A service that is slow to answer once is believed what it said, and asked again without a signal.
+func TestSlowAnswer(t *testing.T) {
+	b := newSystemBus(t)
+	b.start()
+	ctx, stop := context.WithCancel(t.Context())
+	told, over := make(chan services), make(chan struct{})
+	manager := &slow{let: make(chan struct{})}
+	manager.metered.Store(meteredYes)
+	close(manager.let)
+	export := func(m *slow) {
+		if err := b.conn.Export(m, networkManager.path, propertiesInterface); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export(manager)
+	if _, err := b.conn.RequestName(networkManager.service, 0); err != nil {
+		t.Fatal(err)
+	}
+	go func() { watchBus(ctx, slog.New(slog.DiscardHandler), told); close(over) }()
+	defer func() { stop(); <-over }()
+	want := services{manages: true, cost: job.CostCapped}
+	if first := <-told; first != want {
+		t.Fatalf("it begins with %+v", first)
+	}
+	later := &slow{let: make(chan struct{})}
+	later.metered.Store(meteredNo)
+	export(later)
+	if err := b.conn.Emit(networkManager.path, propertiesInterface+".PropertiesChanged", networkManager.iface, map[string]dbus.Variant{}, []string{"Metered"}); err != nil {
+		t.Fatal(err)
+	}
+	if second := <-told; second != want {
+		t.Errorf("without an answer it is told %+v", second)
+	}
+	close(later.let)
+	want.cost = job.CostUnrestricted
+	for deadline := time.After(30 * time.Second); ; {
+		select {
+		case now := <-told:
+			if now == want {
+				return
+			}
+		case <-deadline:
+			t.Fatal("it is not asked again")
+		}
+	}
 }
 
 func (b *systemBus) checkNetworkManager(a *audience) {

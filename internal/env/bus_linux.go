@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,9 +41,11 @@ type properties = map[string]dbus.Variant // an alias, so that dbus knows it wit
 const (
 	propertiesInterface = "org.freedesktop.DBus.Properties"
 	managerInterface    = "org.freedesktop.DBus.ObjectManager"
+	ownerChanged        = "org.freedesktop.DBus.NameOwnerChanged" // a service has come, gone or been replaced
 
 	reconnect  = 5 * time.Second // between two tries to reach the bus
 	answerTime = 2 * time.Second // for a service to answer
+	againTime  = 3 * time.Second // until one that has not is asked again
 )
 
 // watchBus sends what the services on the system's bus say, and again whenever that changes, until ctx ends. Without a
@@ -74,20 +77,43 @@ func followBus(ctx context.Context, to chan<- services) error {
 	if err := subscribe(ctx, conn); err != nil {
 		return err
 	}
-	answers := ask(ctx, conn, objects)
+	answers := map[object]properties{}
+	late := renew(ctx, conn, answers, objects)
 	for {
 		send(ctx, to, servicesOf(answers))
-		signal, open := <-signals
-		if !open {
-			return errors.New("the bus has closed the connection")
+		changed := late
+		var again <-chan time.Time
+		if len(late) > 0 {
+			again = time.After(againTime)
 		}
-		if changed := objectsOf(signal); len(changed) > 0 {
-			for _, o := range changed {
-				delete(answers, o)
+		select {
+		case signal, open := <-signals:
+			if !open {
+				return errors.New("the bus has closed the connection")
 			}
-			maps.Copy(answers, ask(ctx, conn, changed))
+			changed = objectsOf(signal)
+			if signal.Name == ownerChanged { // what the former one said is over
+				maps.DeleteFunc(answers, func(o object, _ properties) bool { return slices.Contains(changed, o) })
+			}
+			changed = append(changed, late...)
+		case <-again:
+		}
+		late = renew(ctx, conn, answers, changed)
+	}
+}
+
+// renew puts what the objects say in the place of what they said. Those that do not answer in time are returned, to be asked
+// again: they are only slow, so what they said holds until then.
+func renew(ctx context.Context, conn *dbus.Conn, answers map[object]properties, objects []object) (late []object) {
+	said, late := ask(ctx, conn, objects)
+	for _, o := range objects {
+		if p, answered := said[o]; answered {
+			answers[o] = p
+		} else if !slices.Contains(late, o) {
+			delete(answers, o)
 		}
 	}
+	return late
 }
 
 // subscribe asks for every signal after which an object may have other properties.
@@ -119,7 +145,7 @@ func objectsOf(s *dbus.Signal) []object {
 	var out []object
 	for _, o := range objects {
 		switch {
-		case s.Name == "org.freedesktop.DBus.NameOwnerChanged":
+		case s.Name == ownerChanged:
 			if len(s.Body) > 0 && s.Body[0] == o.service {
 				out = append(out, o)
 			}
@@ -130,8 +156,9 @@ func objectsOf(s *dbus.Signal) []object {
 	return out
 }
 
-// ask asks all objects at once. One that is not there, or does not answer, is left out.
-func ask(ctx context.Context, conn *dbus.Conn, objects []object) map[object]properties {
+// ask asks all objects at once, and returns what they say and which have not answered in time. One that is not there is in
+// neither.
+func ask(ctx context.Context, conn *dbus.Conn, objects []object) (answers map[object]properties, late []object) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	calls := make([]*dbus.Call, len(objects))
@@ -147,18 +174,22 @@ func ask(ctx context.Context, conn *dbus.Conn, objects []object) map[object]prop
 			calls[i] = on.GoWithContext(ctx, propertiesInterface+".GetAll", flags, nil, o.iface)
 		}
 	}
-	answers := map[object]properties{}
+	answers = map[object]properties{}
 	for i, o := range objects {
 		call := <-calls[i].Done
 		var p properties
-		if o == modems {
+		switch {
+		case errors.Is(call.Err, context.DeadlineExceeded):
+			late = append(late, o)
+			continue
+		case o == modems:
 			p = modemProperties(call)
-		} else if call.Store(&p) != nil {
+		case call.Store(&p) != nil:
 			continue
 		}
 		answers[o] = p
 	}
-	return answers
+	return answers, late
 }
 
 // modemProperties are those of all modems that know of roaming.
