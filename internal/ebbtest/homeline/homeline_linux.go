@@ -8,7 +8,7 @@
 //	go homeline.Pour(server)
 //	… download from server.Addr(), which is behind a line of homeline.Rate
 //
-// Only root can make one. Tests of this package's users share the cores, so they ask for shares of the line, never for times.
+// Only root can make one. Tests share the cores with others, so they ask for shares and for what comes about, never for times.
 package homeline
 
 import (
@@ -142,8 +142,25 @@ func Pour(l net.Listener) {
 	}
 }
 
-// Share is what part of the line each of some counts of bytes has had in the time that passes until it returns.
-func Share(span time.Duration, counts ...func() int64) []float64 {
+// HasAll waits until a count of bytes has had the line for a second, but for a little, and reports whether that has come about. A
+// busy machine may take a while.
+func HasAll(count func() int64) bool {
+	for range 30 {
+		if moved(time.Second, count)[0] > Rate*8/10 {
+			return true
+		}
+	}
+	return false
+}
+
+// Share is the first count's part of what two counts of bytes have had together in the time that passes until it returns.
+func Share(span time.Duration, first, second func() int64) float64 {
+	had := moved(span, first, second)
+	return had[0] / max(had[0]+had[1], 1)
+}
+
+// moved is how far counts rise in a second, over a span.
+func moved(span time.Duration, counts ...func() int64) []float64 {
 	before := make([]int64, len(counts))
 	for i, count := range counts {
 		before[i] = count()
@@ -151,9 +168,9 @@ func Share(span time.Duration, counts ...func() int64) []float64 {
 	start := time.Now()
 	time.Sleep(span)
 	elapsed := time.Since(start).Seconds()
-	shares := make([]float64, len(counts))
+	rates := make([]float64, len(counts))
 	for i, count := range counts {
-		shares[i] = float64(count()-before[i]) / elapsed / Rate
+		rates[i] = float64(count()-before[i]) / elapsed
 	}
-	return shares
+	return rates
 }

@@ -67,20 +67,20 @@ func TestForegroundHasTheLine(t *testing.T) {
 	b, _ := sip(t, server, job)
 	ours := func() int64 { return a() + b() }
 
-	homeline.Share(2 * time.Second)
-	if alone := homeline.Share(2*time.Second, ours)[0]; alone < 0.8 {
-		t.Errorf("alone the job has %.0f %% of the line, want all of it", 100*alone)
+	if !homeline.HasAll(ours) {
+		_, is := job.Status()
+		t.Errorf("alone the job does not take the line: %+v", is)
 	}
 	foreground, stop := sip(t, server, nil)
-	homeline.Share(2 * time.Second)
-	beside := homeline.Share(4*time.Second, ours, foreground)
-	if _, is := job.Status(); beside[1] < 0.9 || is.State != Yielding {
-		t.Errorf("beside the job, which has %.0f %% of the line, somebody else has %.0f %%, want 90 or more: %+v", 100*beside[0], 100*beside[1], is)
+	time.Sleep(2 * time.Second)
+	share := homeline.Share(4*time.Second, foreground, ours)
+	if _, is := job.Status(); share < 0.9 || is.State != Yielding {
+		t.Errorf("beside the job somebody else has %.0f %% of the line, want 90 or more: %+v", 100*share, is)
 	}
 	stop()
-	homeline.Share(4 * time.Second)
-	if after := homeline.Share(2*time.Second, ours)[0]; after < 0.8 {
-		t.Errorf("afterwards the job has %.0f %% of the line, want all of it", 100*after)
+	if !homeline.HasAll(ours) {
+		_, is := job.Status()
+		t.Errorf("when nobody else wants the line the job does not take it: %+v", is)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestSensor(t *testing.T) {
 		clear(m.paths)
 		m.mu.Unlock()
 		count, stop := sip(t, server, m.Flow(1))
-		homeline.Share(2 * time.Second)
+		time.Sleep(2 * time.Second)
 		before, begin := spy.last(), count()
 		mean := meanRTT(spy)
 		after, read := spy.last(), count()-begin
@@ -117,7 +117,7 @@ func TestSensor(t *testing.T) {
 		if got := after.Received - before.Received; got < read-sensorWindow || got > read+sensorWindow {
 			t.Errorf("time stamps %s: %d bytes are told, %d were read", stamps, got, read)
 		}
-		homeline.Share(time.Second) // until the manager has forgotten the connection
+		time.Sleep(time.Second) // until the manager has forgotten the connection
 	}
 }
 
@@ -142,10 +142,10 @@ func TestOthersOnTheInterface(t *testing.T) {
 	spy := &spy{window: sensorWindow}
 	m.control = func(uint64) controller { return spy }
 	sip(t, server, m.Flow(1))
-	homeline.Share(time.Second)
+	time.Sleep(time.Second)
 	others, ours := spy.others(), spy.last().Received
 	theirs, _ := sip(t, server, nil)
-	homeline.Share(2 * time.Second)
+	time.Sleep(2 * time.Second)
 	others, ours = spy.others()-others, spy.last().Received-ours
 	if got, want := float64(others), float64(theirs()); got < want*0.9 || got > want*1.1+float64(ours)*0.05 {
 		t.Errorf("others have had %.0f bytes beside our %d, but %.0f are told", want, ours, got)

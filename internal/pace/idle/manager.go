@@ -114,6 +114,9 @@ func (m *Manager) now() time.Duration { return time.Since(m.start) }
 // step looks at all background connections and sets their windows. The caller holds m.mu.
 func (m *Manager) step() {
 	now := m.now()
+	for _, l := range m.lines { // before the connections, so that what comes meanwhile is not taken for that of others
+		l.read = m.counters.received(l.index)
+	}
 	for _, l := range m.links {
 		switch {
 		case l.path == nil:
@@ -126,7 +129,7 @@ func (m *Manager) step() {
 		}
 	}
 	for _, l := range m.lines {
-		l.look(m.counters.received(l.index))
+		l.settle()
 	}
 	m.due = never
 	for _, p := range m.paths {

@@ -115,17 +115,18 @@ const maxDebt = 64 << 10
 type line struct {
 	index  int
 	links  int   // background connections
-	own    int64 // bytes that they got since the last look
-	total  int64 // of the interface, at the last look; −1 before
+	own    int64 // bytes that they got since it was settled
+	read   int64 // of the interface in total; −1 when nobody can tell
+	total  int64 // of the interface, when it was settled; −1 before
 	debt   int64 // bytes that they got but the interface has not shown: the looks at both are not of one moment
 	others int64 // see Surroundings.Others
 }
 
 func newLine(index int) *line { return &line{index: index, total: -1, others: -1} }
 
-// look takes what came in on the interface in total, −1 when nobody can tell.
-func (l *line) look(total int64) {
-	own, before := l.own, l.total
+// settle takes what came in on the interface apart: into ours, and that of others.
+func (l *line) settle() {
+	own, before, total := l.own, l.total, l.read
 	l.own, l.total = 0, total
 	switch {
 	case total < 0:

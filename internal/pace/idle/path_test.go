@@ -43,8 +43,8 @@ func TestLineTellsOthers(t *testing.T) {
 	l := newLine(2)
 	look := func(when string, own, total, want int64) {
 		t.Helper()
-		l.own += own
-		if l.look(total); l.others != want {
+		l.own, l.read = l.own+own, total
+		if l.settle(); l.others != want {
 			t.Errorf("%s: %d bytes of others, want %d", when, l.others, want)
 		}
 	}
