@@ -11,10 +11,12 @@ type connection struct {
 	id       uint64
 	seen     Sample
 	base     base
+	guessed  bool          // base is what the others' queue let guess
 	delay    time.Duration // above the connection's own base, at the last sample
 	sampled  time.Duration // when that was; 0 for never
 	arrived  time.Duration // when data came last
-	window   float64       // bytes it was last given
+	goal     float64       // bytes, its share of the path's window
+	window   float64       // what of it is in force: increases take a round trip
 	use      float64       // bytes in flight that it was seen to fill
 	received int64         // since the step before
 	disorder int64
@@ -22,8 +24,8 @@ type connection struct {
 	arrivals meter
 }
 
-// observe takes in a sample and tells whether it brought a round trip that can be believed. queue is the path's own delay as
-// far as others have shown it: a connection that begins beside a queue has never seen the path without it.
+// observe takes in a sample and tells whether it brought a round trip that can be believed. queue is what others
+// have in the path's queue: a connection that begins beside it has never seen the path without.
 func (c *connection) observe(now time.Duration, s Sample, queue time.Duration) bool {
 	c.received = max(s.Received-c.seen.Received, 0)
 	c.disorder = max(s.Disorder-c.seen.Disorder, 0)
@@ -35,8 +37,13 @@ func (c *connection) observe(now time.Duration, s Sample, queue time.Duration) b
 	if s.RTT <= 0 {
 		return false
 	}
-	if c.base.min() == 0 {
+	switch {
+	case c.base.min() == 0 && queue > 0:
 		c.base.add(now, max(s.RTT-queue, s.RTT/4))
+		c.guessed = true
+	case c.guessed && queue == 0:
+		c.base.restart(now, s.RTT)
+		c.guessed = false
 	}
 	c.base.add(now, s.RTT)
 	delay := s.RTT - c.base.min()

@@ -17,6 +17,9 @@ const (
 	// longSilence makes what was known of the queue worthless: begin again.
 	longSilence = time.Second
 
+	// maxWindow is more than any receive buffer holds.
+	maxWindow = 1 << 30
+
 	shortestRound = 10 * time.Millisecond  // between decisions, where round trips are shorter
 	unknownBase   = 100 * time.Millisecond // before the first sample
 	emptyTick     = time.Second            // without connections
@@ -35,7 +38,7 @@ type Controller struct {
 	since   time.Duration // when the state began
 	decided time.Duration // the latest decision
 	window  float64       // bytes, for all connections
-	given   float64       // what of it is in force: increases take a round trip
+	given   float64       // what of it is in force
 
 	base     time.Duration // round trip of the path: the connections' by weight
 	round    time.Duration // the same with the queue
@@ -55,6 +58,7 @@ type Controller struct {
 	yield yield
 	drain drain
 	host  hostTraffic
+	turns turns
 }
 
 // NewController returns a controller for one path. The seed spreads the moments at which several machines drain a queue.
@@ -113,7 +117,6 @@ func (c *Controller) enter(state State, signal Signal) {
 func (c *Controller) start() {
 	c.enter(Ramping, NoSignal)
 	c.window = startPackets * usualMSS
-	c.given = c.window
 	c.ramp = ramp{growth: rampGrowth}
 	c.drain.plan(c)
 }
@@ -125,7 +128,7 @@ func (c *Controller) observe(samples []Sample) (sampled bool) {
 		known[conn.id] = conn
 	}
 	c.conns = c.conns[:0]
-	queue := c.knownQueue()
+	queue := c.foreignQueue()
 	for _, s := range samples {
 		conn := known[s.ID]
 		if conn == nil {
@@ -147,9 +150,9 @@ func (c *Controller) observe(samples []Sample) (sampled bool) {
 	return sampled
 }
 
-// knownQueue is the queue that a new connection meets: none once nothing has been seen for a while.
-func (c *Controller) knownQueue() time.Duration {
-	if c.now-c.arrived > longSilence {
+// foreignQueue is the queue of others that a new connection meets; 0 where it is our own at most, which goes with the next drain.
+func (c *Controller) foreignQueue() time.Duration {
+	if c.state != Yielding || c.delay < timestampGrain || c.now-c.arrived > longSilence {
 		return 0
 	}
 	return c.delay
@@ -186,6 +189,7 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 	}
 	c.arrivals.add(c.now, c.total, max(meterGrain, c.round/8))
 	c.rate = c.arrivals.rate(max(c.round, 4*shortestRound))
+	c.yield.best = max(c.yield.best, c.rate)
 	for _, conn := range c.conns {
 		conn.measure(c.now, c.round)
 	}
@@ -241,13 +245,18 @@ func (c *Controller) tookLoss() bool {
 // give puts the window in force: a decrease at once, an increase over a round trip, so that an opened window never makes a
 // server send a burst.
 func (c *Controller) give(elapsed time.Duration) {
-	c.window = max(c.window, float64(c.packet()))
-	if c.window <= c.given {
-		c.given = c.window
-	} else {
-		c.given += (c.window - c.given) * min(1, elapsed.Seconds()/c.left().Seconds())
+	c.window = min(max(c.window, float64(c.packet())), maxWindow)
+	c.share(c.window)
+	part := min(1, elapsed.Seconds()/c.left().Seconds())
+	c.given = 0
+	for _, conn := range c.conns {
+		if conn.goal > conn.window {
+			conn.window = max(conn.window+(conn.goal-conn.window)*part, min(conn.goal, float64(conn.mss())))
+		} else {
+			conn.window = conn.goal
+		}
+		c.given += conn.window
 	}
-	share(c.given, c.conns, c.now)
 }
 
 // left is the time until the next decision, over which an increase is spread.

@@ -21,9 +21,9 @@ func TestAloneTakesTheLine(t *testing.T) {
 		{mbit(100, 200, 20), "cubic", 0.98},
 		{mbit(20, 50, 100), "cubic", 0.96},
 		{mbit(20, 200, 100), "cubic", 0.98},
-		{mbit(100, 100, 100), "cubic", 0.98},
+		{mbit(100, 100, 100), "cubic", 0.97},
 		{mbit(100, 50, 100), "cubic", 0.9}, // the first ramp overshoots the buffer, and the server's cubic takes seconds to recover
-		{mbit(20, 100, 20), "bbr", 0.98},
+		{mbit(20, 100, 20), "bbr", 0.95},   // its own probing costs 2 % unpaced
 		{mbit(20, 100, 20), "reno", 0.98},
 		{mbit(20, 10, 20), "cubic", 0.95},
 		{mbit(20, 5, 20), "cubic", 0.9},

@@ -3,31 +3,39 @@ package idle
 import "time"
 
 const (
-	// turnTime is how long a connection has its turn when the window is too small for a packet of each.
-	turnTime = 500 * time.Millisecond
+	// turnTime is how long a connection stays open when the window is too small for a packet of each: long beside the quarter of
+	// a second that a sender needs to learn that it may go on.
+	turnTime = 4 * time.Second
 	// shareRoom is how far a connection's window may be above what it was seen to fill, as a factor and in packets: enough to
 	// double in a round trip, and little enough that what it leaves goes to the others.
 	shareRoom        = 2
 	shareRoomPackets = 4
 )
 
+// turns is whose turn it is when the window is too small for a packet of each.
+type turns struct {
+	first int           // of those who are open
+	next  time.Duration // when the turn goes on to the next
+}
+
 // share splits the path's window among its connections so that their rates follow their weights: a window is a rate times a
 // round trip, so the farther server gets the larger one. A connection that does not fill its share leaves the rest to the
 // others. A window that is too small for a packet of each goes to some of them in turns; the others get none.
-func share(window float64, conns []*connection, now time.Duration) {
-	open := inTurn(window, conns, now)
-	for _, c := range conns {
-		c.window = 0
+func (c *Controller) share(window float64) {
+	open := c.turns.open(c.now, window, c.conns)
+	for _, conn := range c.conns {
+		conn.goal = 0
 	}
-	for _, c := range open {
-		c.window = float64(c.mss())
-		window -= c.window
+	for _, conn := range open {
+		conn.goal = float64(conn.mss())
+		window -= conn.goal
 	}
 	fillUp(window, open)
 }
 
-// inTurn is the connections that may have a packet at all.
-func inTurn(window float64, conns []*connection, now time.Duration) []*connection {
+// open is the connections that may have a packet at all. One of them makes room for the next at a time, as each change costs a
+// sender's pause.
+func (t *turns) open(now time.Duration, window float64, conns []*connection) []*connection {
 	var least float64
 	for _, c := range conns {
 		least += float64(c.mss())
@@ -36,10 +44,12 @@ func inTurn(window float64, conns []*connection, now time.Duration) []*connectio
 		return conns
 	}
 	count := min(max(int(window*float64(len(conns))/least), 1), len(conns))
-	first := int(now/turnTime) * count % len(conns)
+	if now >= t.next {
+		t.first, t.next = t.first+1, now+turnTime/time.Duration(count)
+	}
 	open := make([]*connection, 0, count)
 	for i := range count {
-		open = append(open, conns[(first+i)%len(conns)])
+		open = append(open, conns[(t.first+i)%len(conns)])
 	}
 	return open
 }
@@ -55,12 +65,12 @@ func fillUp(window float64, open []*connection) {
 		var used float64
 		rest := make([]*connection, 0, len(open))
 		for _, c := range open {
-			part, room := window*c.claim()/total, c.limit()-c.window
+			part, room := window*c.claim()/total, c.limit()-c.goal
 			if part < room {
 				rest = append(rest, c)
 			}
 			part = min(part, max(room, 0))
-			c.window += part
+			c.goal += part
 			used += part
 		}
 		if len(rest) == len(open) || used < 1 {

@@ -104,7 +104,6 @@ func (n *network) addHost(seed uint64, start time.Duration) *host {
 func (h *host) download(kind string, start time.Duration) *conn {
 	f := h.net.addFlow(kind, start)
 	f.receiver.window = 10
-	f.sender.echo = int64((start - h.net.spec.base/2 - f.extra/2) / time.Millisecond)
 	c := &conn{flow: f, id: uint64(len(h.conns) + 1), weight: 1}
 	h.conns = append(h.conns, c)
 	return c

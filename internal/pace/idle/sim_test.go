@@ -200,7 +200,10 @@ func (n *network) addFlow(kind string, start time.Duration) *flow {
 	}, f.receiver.arrive)
 	f.acks = newWire(&n.events, func() time.Duration { return (n.spec.base + f.extra) / 2 }, f.sender.acked)
 	n.flows = append(n.flows, f)
-	n.at(start, f.sender.pump)
+	n.at(start, func() {
+		f.sender.echo = int64((start - n.spec.base/2 - f.extra/2) / time.Millisecond) // of the request
+		f.sender.pump()
+	})
 	return f
 }
 

@@ -13,7 +13,7 @@ const (
 	shortestQuiet = 300 * time.Millisecond
 	longestQuiet  = 4 * time.Second
 	quietRounds   = 12
-	// cutShort is how soon after a ramp's beginning another yield means that it was wrong.
+	// cutShort is how soon after a ramp's beginning another yield means that it was wrong, unless it had found a free line.
 	cutShort = 3 * time.Second
 
 	// steadyBand: when the delay has stayed within it for steadyFactor times the quiet, below the target, then what is there is
@@ -73,10 +73,10 @@ type yield struct {
 // giveWay yields, because of signal.
 func (c *Controller) giveWay(signal Signal) {
 	switch {
+	case c.yield.best > nearFull*c.capacity || c.now-c.yield.ramped > 3*cutShort:
+		c.yield.quiet = shortestQuiet
 	case c.now-c.yield.ramped < cutShort:
 		c.yield.quiet = min(2*c.yield.quiet, longestQuiet)
-	case c.now-c.yield.ramped > 3*cutShort:
-		c.yield.quiet = shortestQuiet
 	}
 	if signal == DeficitSignal {
 		c.yield.quiet = max(c.yield.quiet, restQuiet)
@@ -152,7 +152,6 @@ func (c *Controller) join() {
 
 // starved tells whether too little arrives for what the path is known to carry, for long enough.
 func (c *Controller) starved() bool {
-	c.yield.best = max(c.yield.best, c.rate)
 	expected := deficitPart * c.capacity
 	if c.now < c.yield.shared {
 		expected = lostPart * c.yield.best

@@ -1,0 +1,78 @@
+package idle
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// peer is a connection that fills whatever it is given.
+func peer(weight int, base time.Duration) *connection {
+	c := &connection{seen: Sample{MSS: 1000, Weight: weight}, use: 1e9}
+	c.base.add(0, base)
+	return c
+}
+
+func goals(conns []*connection) []int {
+	var got []int
+	for _, c := range conns {
+		got = append(got, int(c.goal+0.5))
+	}
+	return got
+}
+
+func TestShare(t *testing.T) {
+	t.Parallel()
+	slow := peer(1, ms(20))
+	slow.use = 3000
+	for _, test := range []struct {
+		name   string
+		window float64
+		conns  []*connection
+		want   []int
+	}{
+		{"one takes all", 50_000, []*connection{peer(1, ms(20))}, []int{50_000}},
+		{"by weight", 73_000, []*connection{peer(4, ms(20)), peer(2, ms(20)), peer(1, ms(20))}, []int{41_000, 21_000, 11_000}},
+		{"farther needs more for the same rate", 62_000, []*connection{peer(1, ms(20)), peer(1, ms(40))}, []int{21_000, 41_000}},
+		{"what one leaves goes to the others", 100_000, []*connection{slow, peer(1, ms(20)), peer(1, ms(20))}, []int{10_000, 45_000, 45_000}},
+		{"nobody can use it", 100_000, []*connection{slow}, []int{10_000}},
+		{"a packet of each", 3000, []*connection{peer(4, ms(20)), peer(2, ms(20)), peer(1, ms(20))}, []int{1000, 1000, 1000}},
+		{"weight 0 counts as 1", 4000, []*connection{peer(0, ms(20)), peer(1, ms(20))}, []int{2000, 2000}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Controller{conns: test.conns}
+			c.share(test.window)
+			if diff := cmp.Diff(test.want, goals(test.conns)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	c := Controller{}
+	for range 5 {
+		c.conns = append(c.conns, peer(1, ms(20)))
+	}
+	opened := make([]time.Duration, 5)
+	for ; c.now < 20*time.Second; c.now += 10 * time.Millisecond {
+		c.share(2500)
+		var total float64
+		for i, conn := range c.conns {
+			total += conn.goal
+			if conn.goal > 0 {
+				opened[i] += 10 * time.Millisecond
+			}
+		}
+		if total != 2500 {
+			t.Fatalf("%v bytes of a window of 2500", total)
+		}
+	}
+	for i, got := range opened {
+		if got < 7*time.Second || got > 9*time.Second {
+			t.Errorf("connection %d was open for %s of 20 s, want two fifths", i, got)
+		}
+	}
+}
