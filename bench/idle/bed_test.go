@@ -165,6 +165,23 @@ func TestWay(t *testing.T) {
 	}
 }
 
+// TestJitterKeepsTheOrder: what comes later is due later, and never before its delay.
+func TestJitterKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	w := newWay(-1, -1, forwardOptions{Delay: 10 * time.Millisecond, Jitter: 5 * time.Millisecond, Seed: 1})
+	var before, extra int64
+	for at := int64(time.Second); at < int64(3*time.Second); at += int64(time.Millisecond) {
+		due := w.due(at)
+		if due < before || due < at+int64(10*time.Millisecond) {
+			t.Fatalf("at %d: due at %d, the one before at %d", at, due, before)
+		}
+		before, extra = due, extra+due-at-int64(10*time.Millisecond)
+	}
+	if mean := time.Duration(extra / 2000); mean < 3*time.Millisecond || mean > 15*time.Millisecond {
+		t.Errorf("the mean of what was added is %s", mean)
+	}
+}
+
 func TestWayLosesPackets(t *testing.T) {
 	t.Parallel()
 	w, in, _ := newTestWay(t, forwardOptions{Delay: time.Hour, Loss: 0.25, Seed: 1})
