@@ -52,8 +52,6 @@ func (m *meter) rate(span time.Duration) float64 {
 	return 0
 }
 
-func (m *meter) forget() { *m = meter{} }
-
 // decay halves a value once per half-life.
 func decay(value float64, elapsed, halfLife time.Duration) float64 {
 	return value * math.Exp2(-elapsed.Seconds()/halfLife.Seconds())

@@ -10,32 +10,32 @@ const (
 	routeBand = 2 * time.Millisecond
 )
 
-// level is the span of delays since some time.
+// level is the span of the delays since some time.
 type level struct {
 	since     time.Duration
 	low, high time.Duration
 }
 
-// see widens the span, and begins another one where it is wider than a route's.
-func (l *level) see(now, delay time.Duration) {
+// see widens the span, and begins another one where it is wider than band.
+func (l *level) see(now, delay, band time.Duration) {
 	l.low, l.high = min(l.low, delay), max(l.high, delay)
-	if l.high-l.low > routeBand {
+	if l.high-l.low > band {
 		*l = level{now, delay, delay}
 	}
 }
 
 // followRoute takes a delay that stays as it is for the path's.
 func (c *Controller) followRoute() {
-	l := &c.yield.level
-	if since := max(l.since, c.since); c.now-since < routeTime || l.low < standing || !c.fresh {
+	route := &c.yield.route
+	if c.now-max(route.since, c.since) < routeTime || route.low < standing || !c.fresh {
 		return
 	}
 	for _, conn := range c.conns {
 		if base := conn.base.min(); base > 0 {
-			conn.base.restart(c.now, base+l.low)
+			conn.base.restart(c.now, base+route.low)
 		}
 	}
-	*l = level{since: c.now}
+	*route = level{since: c.now}
 	c.delays.count = 0
 	c.yield.disturb(c.now)
 }

@@ -23,9 +23,6 @@ const (
 	steadyFactor = 4
 	steadyLeast  = 2 * time.Second
 
-	// A server with BBR paces even single packets, a quarter slower in one of its eight rounds, which looks like a queue: when
-	// half of the delays have shown none, that is no queue either.
-
 	// rampPart of what the path is known to hold is where a ramp begins that follows a yield.
 	rampPart = 0.05
 
@@ -45,28 +42,21 @@ const (
 	restQuiet = time.Second
 	// standing is the mean delay that shows the small queue of another background transfer.
 	standing = 1250 * time.Microsecond
-
-	// Traffic of this machine beside ours above hostPart of the capacity over hostTime.
-	hostPart = 0.05
-	hostTime = 200 * time.Millisecond
 )
 
 // yield is the state that leaves the line to others.
 type yield struct {
 	quiet  time.Duration // that must pass without a queue
 	loud   time.Duration // latest sample above the quiet part of the target
-	steady time.Duration // since when the delay has stayed in a band
-	lowest time.Duration // the band
-	widest time.Duration
-	ramped time.Duration // when the latest yield was left
-
 	sum    time.Duration // of the samples since loud
 	count  int           // of them
-	before float64       // the window that it began with
+	steady level         // the delay while it stays in steadyBand
+	route  level         // the delay while it stays in routeBand
+	before float64       // the window that the yield began with
+	ramped time.Duration // when the latest yield was left
+	best   float64       // rate, since then
 
 	shared time.Duration // until when another background transfer is taken to be on the line
-	best   float64       // rate, since the latest yield
-	level  level
 	enough time.Duration // since when the rate is no deficit
 }
 
@@ -94,22 +84,22 @@ func (c *Controller) trickleWindow() float64 {
 
 // see takes note of a sample of the path's queue.
 func (y *yield) see(now, delay time.Duration) {
-	y.level.see(now, delay)
 	y.sum += delay
 	y.count++
 	if delay > time.Duration(quietPart*float64(delayTarget)) {
 		y.loud, y.sum, y.count = now, 0, 0
 	}
-	y.lowest, y.widest = min(y.lowest, delay), max(y.widest, delay)
-	if y.widest-y.lowest > steadyBand || delay > delayTarget {
-		y.steady, y.lowest, y.widest = now, delay, delay
+	y.route.see(now, delay, routeBand)
+	y.steady.see(now, delay, steadyBand)
+	if delay > delayTarget {
+		y.steady = level{now, delay, delay}
 	}
 }
 
 // disturb restarts all quiet times.
 func (y *yield) disturb(now time.Duration) {
 	y.loud, y.sum, y.count = now, 0, 0
-	y.steady, y.lowest, y.widest = now, math.MaxInt64, 0
+	y.steady = level{since: now, low: math.MaxInt64}
 }
 
 func (c *Controller) stepYield() {
@@ -126,6 +116,8 @@ func (c *Controller) stepYield() {
 	if c.signal == DeficitSignal {
 		calm = quiet
 	}
+	// A server with BBR paces even single packets, a quarter slower in one of its eight rounds, which looks like a queue: when
+	// half of the delays have shown none for long, that is no queue either.
 	median, known := c.delays.median()
 	switch stands := c.yield.sum > time.Duration(c.yield.count)*standing; {
 	case c.now-c.yield.loud > quiet && !stands,
@@ -134,7 +126,7 @@ func (c *Controller) stepYield() {
 		c.enter(Ramping, c.signal)
 		c.window = max(c.window, startPackets/2*float64(c.packet()), rampPart*c.capacity*c.base.Seconds())
 		c.ramp = ramp{growth: rampGrowth, known: c.capacity}
-	case c.now-c.yield.steady > calm:
+	case c.now-c.yield.steady.since > calm:
 		c.join()
 	}
 }
@@ -171,28 +163,3 @@ func (c *Controller) anyHeld() bool {
 	}
 	return false
 }
-
-// hostTraffic is what the machine receives beside the background.
-type hostTraffic struct {
-	total int64
-	meter meter
-	calm  time.Duration // when it was last below the threshold
-}
-
-func (c *Controller) watchHost(s Surroundings) {
-	h := &c.host
-	if s.Others < 0 || s.Others < h.total {
-		h.meter.forget()
-		h.calm = c.now
-	}
-	h.total = s.Others
-	if s.Others < 0 {
-		return
-	}
-	h.meter.add(c.now, s.Others, meterGrain)
-	if c.capacity == 0 || h.meter.rate(hostTime) < hostPart*c.capacity {
-		h.calm = c.now
-	}
-}
-
-func (c *Controller) hostBusy() bool { return c.now-c.host.calm > 0 }
