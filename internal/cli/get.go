@@ -24,7 +24,7 @@ and completed: every file gets its name when it is whole.
 
 Ctrl-C leaves the job to the daemon and says how to come back to it; a second Ctrl-C
 cancels it. The same command again goes on with a job that is not finished, with the
-settings and credentials that are given now; what is not given stays as it is.`,
+settings and credentials that are given now; other settings stay as they are.`,
 		Example: `  ebb get https://example.com/image.iso
   ebb get -o /srv/image.iso --checksum sha256=9f86d0… https://example.com/image.iso
   ebb get --user alice --password-file ~/.secret https://files.example.com/report.pdf
@@ -185,6 +185,8 @@ func renew(cmd *cobra.Command, j *ebb.Job, spec job.Spec) error {
 	if err != nil {
 		return err
 	}
+	// This much is said by get itself: somebody waits, for whole files under their names.
+	patch["priority"], patch["auto_complete"] = spec.Priority, spec.AutoComplete
 	if err := j.Set(ctx, patch); err != nil {
 		return err
 	}
