@@ -241,6 +241,5 @@ func (m *Manager) forget(l *link) {
 	for f := range l.flows {
 		delete(f.links, l)
 	}
-	clear(l.flows)
 	delete(m.links, l.conn)
 }
