@@ -67,7 +67,7 @@ func Behind(t *testing.T) (l *Line, here bool) {
 		return &Line{server}, true
 	}
 	if os.Getuid() != 0 {
-		ebbtest.Lacks(t, "only root can make network namespaces")
+		t.Skip("only root may make network namespaces")
 	}
 	base := fmt.Sprintf("ebb-homeline-%d-", os.Getpid())
 	client, router, server := base+"client", base+"router", base+"server"
