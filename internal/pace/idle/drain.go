@@ -32,9 +32,10 @@ func (d *drain) plan(c *Controller) {
 	d.at = c.now + time.Duration(spread*float64(drainPeriod))
 }
 
-// hasten has the next drain in a few rounds.
+// hasten has the next drain in a few rounds: a newcomer has not seen how empty the path was before.
 func (d *drain) hasten(c *Controller) {
 	if c.now-d.last > drainPause {
+		d.empty = min(d.empty, c.now-drainPeriod)
 		d.at = min(d.at, c.now+time.Duration((0.5+c.random.Float64())*newcomerRounds*float64(c.round)))
 	}
 }
