@@ -10,9 +10,9 @@ const (
 	// drainRounds bounds a drain, and drainDepth what it leaves of the window.
 	drainRounds = 3
 	drainDepth  = 0.5
-	// drainMost is left of the window at least missing, however small the queue.
+	// drainMost is the most that it leaves, however small the queue.
 	drainMost = 0.9
-	// empty is the delay that needs no drain.
+	// emptyDelay is a delay that needs no drain.
 	emptyDelay = timestampGrain / 2
 	// drainPause is between two drains at least.
 	drainPause = 2 * time.Second

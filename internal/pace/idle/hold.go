@@ -137,10 +137,11 @@ func (c *Controller) adjust(elapsed time.Duration) {
 		c.signal = SenderSignal
 	default:
 		c.window -= shrink * x * x * c.window
+		c.signal = SenderSignal
 		if used > growUse {
 			c.window += float64(growPackets*c.packet()) * elapsed.Seconds() / growTime.Seconds() * (1 - x)
+			c.signal = DelaySignal
 		}
-		c.signal = DelaySignal
 	}
 }
 
