@@ -54,7 +54,8 @@ func (s *sensor) take(now time.Duration, r reading, to *Sample) (came int64) {
 	if r.received > 0 {
 		to.MSS = r.mss
 	}
-	came = r.received - s.last.received + headers*int64(r.segments-s.last.segments)
+	// Packets, not r.received: what came behind a loss counts only once the hole is filled, and would be taken for somebody else's.
+	came = int64(r.data-s.last.data)*int64(r.mss) + headers*int64(r.segments-s.last.segments)
 	s.last, s.at = r, now
 	return came
 }

@@ -68,14 +68,19 @@ func TestTakeCountsFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	var s sensor
 	sample := Sample{ID: 7}
-	before := reading{received: 1 << 40, segments: 1<<32 - 3, disorder: 1<<32 - 1, mss: 1448}
+	before := reading{received: 1 << 40, segments: 1<<32 - 3, data: 1<<32 - 1, disorder: 1<<32 - 1, mss: 1448}
 	if came := s.take(0, before, &sample); came != 0 || sample.Received != 0 || sample.Disorder != 0 {
 		t.Errorf("what came before the beginning counts: %d bytes, %+v", came, sample)
 	}
 	after := before
-	after.received, after.segments, after.disorder = after.received+4000, 2, 4 // both 32-bit counters have begun anew
+	after.received, after.segments, after.data, after.disorder = after.received+4000, 2, 3, 4 // the 32-bit counters have begun anew
 	came := s.take(ms(5), after, &sample)
-	if want := int64(4000 + 5*headers); came != want || sample.Received != 4000 || sample.Disorder != 5 || sample.MSS != 1448 {
+	if want := int64(4*1448 + 5*headers); came != want || sample.Received != 4000 || sample.Disorder != 5 || sample.MSS != 1448 {
 		t.Errorf("%d bytes, %+v; want %d bytes, 4000 received, 5 out of order", came, sample, want)
+	}
+	behind := after
+	behind.segments, behind.data = 4, 5 // two packets behind a lost one
+	if came, want := s.take(ms(10), behind, &sample), int64(2*1448+2*headers); came != want || sample.Received != 4000 {
+		t.Errorf("%d bytes behind a hole, %d received; want %d and 4000", came, sample.Received, want)
 	}
 }
