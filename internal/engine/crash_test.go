@@ -153,7 +153,7 @@ func (w *world) state(e *Engine) string {
 
 func (w *world) check(t *testing.T) {
 	for _, s := range w.wrong {
-		t.Error(s)
+		t.Errorf("with faults %v: %s", w.faults, s)
 	}
 	for name, want := range w.want {
 		got, err := os.ReadFile(filepath.Join(w.dir, name))

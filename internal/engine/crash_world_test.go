@@ -150,21 +150,21 @@ func (w *world) checkCause(c sink.Change, name string) {
 
 // remember keeps what the disk keeps over a power cut.
 func (w *world) remember(c sink.Change, name string) {
-	names := []string{name}
-	if c == sink.SyncFileSystem {
-		names, _ = filepath.Glob(filepath.Join(w.dir, ".ebb-*"))
-	}
 	if c != sink.SyncFile && c != sink.SyncFileSystem {
 		return
 	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue
+	w.mu.Lock() // as long as it reads: what another sync has seen since must not be replaced by this
+	defer w.mu.Unlock()
+	for range 2 { // a file may get its other name meanwhile, beside the sync, but only once
+		names, _ := filepath.Glob(filepath.Join(w.dir, ".ebb-*"))
+		for _, n := range names {
+			if c == sink.SyncFile && keyOf(n) != keyOf(name) {
+				continue
+			}
+			if b, err := os.ReadFile(n); err == nil {
+				w.synced[keyOf(n)] = b
+			}
 		}
-		w.mu.Lock()
-		w.synced[keyOf(name)] = b
-		w.mu.Unlock()
 	}
 }
 
