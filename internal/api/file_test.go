@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
-	"github.com/ebb-transfer/ebb/internal/engine"
 	"github.com/ebb-transfer/ebb/internal/store"
 	"github.com/ebb-transfer/ebb/job"
 )
@@ -189,11 +188,11 @@ func TestWebhookKeyIsTheOwners(t *testing.T) {
 	s.alice.do("PUT", path+"/webhook-key", `{"webhook_key": ""}`).refused(http.StatusUnprocessableEntity, job.InvalidArg)
 	s.alice.do("PUT", path+"/webhook-key", `{"client_pem": "x"}`).refused(http.StatusBadRequest, job.InvalidArg)
 	s.alice.do("PUT", path+"/webhook-key", body).job()
-	if key, err := s.engine.Secret(t.Context(), id, engine.SecretWebhook); err != nil || string(key) != password {
+	if key, err := s.engine.Secret(t.Context(), id, store.SecretWebhook); err != nil || string(key) != password {
 		t.Errorf("the key is %q, %v", key, err)
 	}
 	s.as(admin).do("POST", path+"/take-ownership", "").job()
-	if key, err := s.engine.Secret(t.Context(), id, engine.SecretWebhook); err != nil || key != nil {
+	if key, err := s.engine.Secret(t.Context(), id, store.SecretWebhook); err != nil || key != nil {
 		t.Errorf("the new owner has the key %q, %v", key, err)
 	}
 	s.as(admin).do("PUT", path+"/webhook-key", body).job()

@@ -5,9 +5,6 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/sched"
@@ -108,17 +105,4 @@ func (c Config) Sched() sched.Limits {
 		Quota:      c.Quota,
 		Schedule:   c.Schedule,
 	}
-}
-
-// Load reads the file at path; one that does not exist is [Default]. It fails with the cause when the file cannot be
-// read, and with [Problems] when it says what it must not.
-func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Default(), nil
-	}
-	if err != nil {
-		return Config{}, err // it names the path
-	}
-	return parse(path, string(data))
 }

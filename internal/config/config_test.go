@@ -27,7 +27,7 @@ func write(t testing.TB, text string) string {
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	got, err := Load(write(t, `
+	got, err := File{Path: write(t, `
 [limits]
 rate = "1.5M"
 background = 3
@@ -88,7 +88,7 @@ low = 0
 
 [[schedule.maintenance]]
 normal = "500KB"
-`))
+`)}.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,12 +134,12 @@ normal = "500KB"
 func TestNoFileIsTheDefault(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{filepath.Join(t.TempDir(), "none", fileName), write(t, "")} {
-		got, err := Load(path)
+		got, err := File{Path: path}.Load()
 		if diff := cmp.Diff(Default(), got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", path, err, diff)
 		}
 	}
-	if _, err := Load(t.TempDir()); err == nil {
+	if _, err := (File{Path: t.TempDir()}).Load(); err == nil {
 		t.Error("a folder is taken for an empty file")
 	}
 }
@@ -201,7 +201,7 @@ func TestProblems(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			path := write(t, tc.text)
-			_, err := Load(path)
+			_, err := File{Path: path}.Load()
 			var problems Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("got error %v", err)

@@ -48,10 +48,17 @@ func Find(getenv func(string) string, system bool) (File, error) {
 // ErrNowhere is wrapped by the error of [Find] when nothing says where a configuration file would be.
 var ErrNowhere = errors.New("nothing says where the configuration file is")
 
-// Load reads the file as [Load] does, and fails as well when it has to be there and is not.
+// Load reads the file. One that does not exist is [Default], unless it has to be there. It fails with the cause when the file
+// cannot be read, and with [Problems] when it says what it must not.
 func (f File) Load() (Config, error) {
-	if _, err := os.Stat(f.Path); f.Named && errors.Is(err, fs.ErrNotExist) {
+	data, err := os.ReadFile(f.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && f.Named:
 		return Config{}, fmt.Errorf("EBB_CONFIG names %s, which does not exist", f.Path)
+	case errors.Is(err, fs.ErrNotExist):
+		return Default(), nil
+	case err != nil:
+		return Config{}, err // it names the path
 	}
-	return Load(f.Path)
+	return parse(f.Path, string(data))
 }

@@ -19,7 +19,7 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path := write(t, "[limits]\nrate = 1")
-		current, err := Load(path)
+		current, err := File{Path: path}.Load()
 		if err != nil {
 			t.Fatal(err)
 		}

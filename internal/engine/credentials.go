@@ -105,7 +105,7 @@ func (e *Engine) TakeOwnership(ctx context.Context, id job.ID, actor string) (jo
 
 // wipe deletes every secret that a job may have.
 func wipe(j job.Job) []store.Secret {
-	names := []string{secretHeaders, secretClientCert, SecretWebhook}
+	names := []string{secretHeaders, secretClientCert, store.SecretWebhook}
 	for _, pair := range j.Credentials {
 		names = append(names, credentialName(pair))
 	}

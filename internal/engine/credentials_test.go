@@ -36,7 +36,7 @@ func refused(t *testing.T, err error, want job.Code) {
 // secretsOf are the names of the secrets that are stored of a job.
 func (b *bench) secretsOf(id job.ID) (names []string) {
 	b.t.Helper()
-	all := []string{secretHeaders, secretClientCert, SecretWebhook}
+	all := []string{secretHeaders, secretClientCert, store.SecretWebhook}
 	for _, target := range job.Targets() {
 		for _, scheme := range job.Schemes() {
 			all = append(all, credentialName(job.CredentialRef{Target: target, Scheme: scheme}))

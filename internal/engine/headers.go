@@ -74,7 +74,7 @@ func (e *Engine) SetClientCert(ctx context.Context, id job.ID, actor, pem string
 // asks; key is not empty.
 func (e *Engine) SetWebhookKey(ctx context.Context, id job.ID, actor, key string) (job.Snapshot, error) {
 	return e.setSecret(ctx, id, ownSecret{
-		actor: actor, what: "set its webhook key", name: SecretWebhook,
+		actor: actor, what: "set its webhook key", name: store.SecretWebhook,
 		value: secretsOf(job.Spec{WebhookKey: key}), command: job.SetWebhookKey{},
 	})
 }

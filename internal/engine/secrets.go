@@ -17,8 +17,6 @@ const (
 	secretCredential = "credentials/" // + target + "/" + scheme
 	secretHeaders    = "headers"
 	secretClientCert = "client_cert"
-	// SecretWebhook is the key that signs the job's webhook.
-	SecretWebhook = store.SecretWebhook
 )
 
 func credentialName(pair job.CredentialRef) string {
@@ -65,7 +63,7 @@ func (e *Engine) seal(id job.ID, sec secrets) ([]store.Secret, error) {
 		plain[secretClientCert] = sec.clientCert
 	}
 	if sec.webhookKey != nil {
-		plain[SecretWebhook] = sec.webhookKey
+		plain[store.SecretWebhook] = sec.webhookKey
 	}
 	var out []store.Secret
 	for name, b := range plain {
