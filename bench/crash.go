@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // crash kills a download with SIGKILL half-way, lets it go on and counts what the server has sent in all. What
@@ -131,7 +132,7 @@ func (b *bench) crashOnce(ctx context.Context, d download, kill killer) (lost, t
 	var written int64
 	half := func() error {
 		for written < d.size/2 {
-			if err := sleep(ctx, time.Millisecond); err != nil {
+			if err := runner.Sleep(ctx, time.Millisecond); err != nil {
 				return err
 			}
 			written = longest(d.into)

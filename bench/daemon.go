@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb"
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 	"github.com/ebb-transfer/ebb/job"
 )
 
@@ -61,7 +62,7 @@ func (d *daemon) measure(work func() (usage, error)) (usage, error) {
 	if err := resetPeak(d.pid()); err != nil {
 		return usage{}, err
 	}
-	before, err := cpuTime(d.pid())
+	before, err := runner.CPUTime(d.pid())
 	if err != nil {
 		return usage{}, err
 	}
@@ -69,7 +70,7 @@ func (d *daemon) measure(work func() (usage, error)) (usage, error) {
 	if err != nil {
 		return u, err
 	}
-	after, err := cpuTime(d.pid())
+	after, err := runner.CPUTime(d.pid())
 	u.CPU += after - before
 	u.Peak += memory(d.pid(), "VmHWM:")
 	return u, err
@@ -79,27 +80,18 @@ func (d *daemon) measure(work func() (usage, error)) (usage, error) {
 // asks anything of it.
 func (d *daemon) idle(ctx context.Context) (rss int64, share float64, err error) {
 	const settle, watch = 10 * time.Second, 20 * time.Second // a daemon gives memory back after 5 s
-	if err := sleep(ctx, settle); err != nil {
+	if err := runner.Sleep(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	before, err := cpuTime(d.pid())
+	before, err := runner.CPUTime(d.pid())
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := sleep(ctx, watch); err != nil {
+	if err := runner.Sleep(ctx, watch); err != nil {
 		return 0, 0, err
 	}
-	after, err := cpuTime(d.pid())
+	after, err := runner.CPUTime(d.pid())
 	return memory(d.pid(), "VmRSS:"), (after - before).Seconds() / watch.Seconds(), err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // suspended is the n-th of many jobs that wait for somebody to resume them.

@@ -19,15 +19,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 type options struct {
@@ -83,7 +83,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	if err := b.build(ctx); err != nil {
+	if b.ebb, err = runner.Ebb(ctx, b.options.ebb, b.dir); err != nil {
 		return err
 	}
 	if b.programs, err = findPrograms(b.ebb); err != nil {
@@ -101,25 +101,6 @@ func run(ctx context.Context, o options) (err error) {
 		}
 	}
 	return b.report.print(os.Stdout, o.json)
-}
-
-// build makes the ebb to measure, as it is released.
-func (b *bench) build(ctx context.Context) error {
-	if b.options.ebb != "" {
-		path, err := exec.LookPath(b.options.ebb)
-		if err != nil {
-			return err
-		}
-		b.ebb, err = filepath.Abs(path)
-		return err
-	}
-	b.ebb = filepath.Join(b.dir, "ebb")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.ebb, "./cmd/ebb")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build ebb (run this in the root of the module, or give -ebb): %w\n%s", err, out)
-	}
-	return nil
 }
 
 func choose(only string) ([]benchCase, error) {

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // usage is what a piece of work has cost.
@@ -86,16 +84,6 @@ func memory(pid int, field string) int64 {
 // resetPeak makes the peak of a process begin anew (proc(5), clear_refs).
 func resetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
-}
-
-// cpuTime is the time that all threads of a process have run, to the nanosecond (clock_getcpuclockid(3)).
-func cpuTime(pid int) (time.Duration, error) {
-	const perProcessSched = 2
-	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|perProcessSched), &ts); err != nil {
-		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
-	}
-	return time.Duration(ts.Nano()), nil
 }
 
 // process is something that runs beside the measurements: a server or a daemon.

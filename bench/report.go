@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // report is everything that was measured.
@@ -27,7 +27,7 @@ type report struct {
 type printer interface{ markdown(w io.Writer) }
 
 func newReport(ctx context.Context, b *bench) *report {
-	r := &report{Started: time.Now(), Machine: machine(b.dir)}
+	r := &report{Started: time.Now(), Machine: runner.Describe() + ", files in " + b.dir}
 	seen := map[string]bool{}
 	for _, p := range b.programs {
 		if !seen[p.path] {
@@ -35,25 +35,8 @@ func newReport(ctx context.Context, b *bench) *report {
 			r.Version = append(r.Version, firstLine(ctx, p.path, "--version"))
 		}
 	}
-	r.Version = append(r.Version, firstLine(ctx, b.server.process.cmd.Path, "-v"), runtime.Version())
+	r.Version = append(r.Version, firstLine(ctx, b.server.process.cmd.Path, "-v"))
 	return r
-}
-
-// machine says in one line what this runs on.
-func machine(dir string) string {
-	cpu := "unknown processor"
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				cpu = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%d cores of %s, Linux %s, files in %s, load at the start %s",
-		runtime.NumCPU(), cpu, strings.TrimSpace(string(kernel)), dir, strings.Join(strings.Fields(string(load))[:1], ""))
 }
 
 func firstLine(ctx context.Context, name string, args ...string) string {

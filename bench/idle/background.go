@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // contestant is a way to download in the background.
@@ -148,7 +150,7 @@ func (p *background) get(ctx context.Context, l load, priority string) error {
 		if _, err := os.Stat(socket); err == nil {
 			break
 		}
-		if err := errors.Join(p.running(), sleep(ctx, 10*time.Millisecond)); err != nil {
+		if err := errors.Join(p.running(), runner.Sleep(ctx, 10*time.Millisecond)); err != nil {
 			return err
 		}
 		if tries == 1000 {
@@ -161,13 +163,4 @@ func (p *background) get(ctx context.Context, l load, priority string) error {
 		return fmt.Errorf("ebb get: %w: %s", err, out)
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

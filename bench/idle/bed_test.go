@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // TestMain lets the test's program be a forwarder, too.
@@ -67,7 +69,7 @@ func checkBed(t *testing.T, p path) (faults []string) {
 		}
 	}()
 	wait := func(d time.Duration) {
-		if err := sleep(t.Context(), d); err != nil {
+		if err := runner.Sleep(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +121,7 @@ func flood(t *testing.T, b *bed, d time.Duration) {
 		for ; sent < int(time.Since(began)/every); sent++ {
 			_, _ = c.Write(packet) // nobody listens, so that it is refused now and then
 		}
-		if err := sleep(t.Context(), time.Millisecond); err != nil {
+		if err := runner.Sleep(t.Context(), time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // phases is how long each part of a cell takes.
@@ -143,7 +145,7 @@ func (b *bench) measureBaseline(ctx context.Context, p path) (base baseline, err
 			return base, err
 		}
 		base.solo[congestion] = float64(n) / f.Greedy.Seconds()
-		if err := sleep(ctx, time.Second); err != nil { // the queue runs empty
+		if err := runner.Sleep(ctx, time.Second); err != nil { // the queue runs empty
 			return base, err
 		}
 	}
@@ -160,7 +162,7 @@ func (s *stage) pages(ctx context.Context, n int) (time.Duration, error) {
 	for range n {
 		d, err := s.user.page(ctx)
 		if err == nil {
-			err = sleep(ctx, 500*time.Millisecond)
+			err = runner.Sleep(ctx, 500*time.Millisecond)
 		}
 		if err != nil {
 			return 0, err
@@ -182,7 +184,7 @@ func (b *bench) measureCell(ctx context.Context, c contestant, congestion string
 		r.Forwarder = s.forwarder.stats
 	}()
 	f := b.phases.of(p)
-	if err := sleep(ctx, time.Second); err != nil { // for the prober: the line without anything
+	if err := runner.Sleep(ctx, time.Second); err != nil { // for the prober: the line without anything
 		return r, err
 	}
 	began := s.meter.now()
@@ -201,7 +203,7 @@ func (b *bench) measureCell(ctx context.Context, c contestant, congestion string
 
 // act goes through the phases of a cell.
 func (s *stage) act(ctx context.Context, f phases, r *result, bg *background, base baseline) error {
-	if err := sleep(ctx, f.Lead); err != nil {
+	if err := runner.Sleep(ctx, f.Lead); err != nil {
 		return err
 	}
 	if err := s.alone(ctx, f, r, bg); err != nil {
@@ -219,7 +221,7 @@ func (s *stage) act(ctx context.Context, f phases, r *result, bg *background, ba
 	if err != nil {
 		return err
 	}
-	if err := sleep(ctx, f.Gap); err != nil {
+	if err := runner.Sleep(ctx, f.Gap); err != nil {
 		return err
 	}
 	for _, congestion := range f.Foregrounds {
@@ -235,7 +237,7 @@ func (s *stage) act(ctx context.Context, f phases, r *result, bg *background, ba
 
 func (s *stage) alone(ctx context.Context, f phases, r *result, bg *background) error {
 	at, cpu := s.meter.now(), bg.cpu()
-	if err := sleep(ctx, f.Alone); err != nil {
+	if err := runner.Sleep(ctx, f.Alone); err != nil {
 		return err
 	}
 	until := s.meter.now()
@@ -262,7 +264,7 @@ func (s *stage) duel(ctx context.Context, f phases, congestion string, bg *backg
 	}
 	ended := s.meter.now()
 	d.Beside = float64(n) / f.Greedy.Seconds()
-	if err := sleep(ctx, f.Gap); err != nil {
+	if err := runner.Sleep(ctx, f.Gap); err != nil {
 		return d, err
 	}
 	rates := s.meter.of(machine)
@@ -273,7 +275,7 @@ func (s *stage) duel(ctx context.Context, f phases, congestion string, bg *backg
 
 // cpu is the processor time of the contestant so far; the one that has ended has used none.
 func (p *background) cpu() time.Duration {
-	d, err := cpuTime(p.cmd.Process.Pid)
+	d, err := runner.CPUTime(p.cmd.Process.Pid)
 	if err != nil {
 		return 0
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // long is an evening on a line: greedy flows, pages and small requests that come at random, without and then with ebb.
@@ -118,7 +120,7 @@ func (s *stage) spend(ctx context.Context, flows []visit, length time.Duration, 
 	began := s.meter.now()
 	for i, v := range flows {
 		all.Go(func() {
-			if errs[i] = sleep(ctx, v.at); errs[i] == nil {
+			if errs[i] = runner.Sleep(ctx, v.at); errs[i] == nil {
 				var n int64
 				n, errs[i] = s.user.greedy(ctx, v.congestion, v.lasts)
 				bytes.Add(n)
@@ -134,7 +136,7 @@ func (s *stage) spend(ctx context.Context, flows []visit, length time.Duration, 
 			var took time.Duration
 			took, errs[len(flows)+1] = s.user.page(ctx)
 			e.Pages = append(e.Pages, took.Seconds())
-			errs[len(flows)+1] = errors.Join(errs[len(flows)+1], sleep(ctx, 5*time.Second))
+			errs[len(flows)+1] = errors.Join(errs[len(flows)+1], runner.Sleep(ctx, 5*time.Second))
 		}
 	})
 	all.Wait()

@@ -15,12 +15,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 func main() {
@@ -64,7 +64,7 @@ func measure(ctx context.Context, o options, all []plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	if err := b.build(ctx, o.ebb); err != nil {
+	if b.ebb, err = runner.Ebb(ctx, o.ebb, b.dir); err != nil {
 		return err
 	}
 	for _, p := range all {
@@ -97,21 +97,6 @@ func (b *bench) measurePlan(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", b.name, part, err)
 		}
-	}
-	return nil
-}
-
-// build makes the ebb to measure, as it is released.
-func (b *bench) build(ctx context.Context, given string) (err error) {
-	if given != "" {
-		b.ebb, err = filepath.Abs(given)
-		return err
-	}
-	b.ebb = filepath.Join(b.dir, "ebb")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.ebb, "./cmd/ebb")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build ebb (run this in the root of the module, or give -ebb): %w\n%s", err, out)
 	}
 	return nil
 }

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // sampleEvery is how often the counters of the interfaces are read.
@@ -192,14 +190,4 @@ func (p *prober) seen() []echo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]echo(nil), p.echoes...)
-}
-
-// cpuTime is the time that all threads of a process have run (clock_getcpuclockid(3)).
-func cpuTime(pid int) (time.Duration, error) {
-	const perProcessSched = 2
-	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|perProcessSched), &ts); err != nil {
-		return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
-	}
-	return time.Duration(ts.Nano()), nil
 }

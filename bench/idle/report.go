@@ -10,10 +10,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // report is everything that was measured.
@@ -26,10 +27,7 @@ type report struct {
 }
 
 func newReport() *report {
-	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	load, _ := os.ReadFile("/proc/loadavg")
-	return &report{Started: time.Now(), Machine: fmt.Sprintf("%d cores, Linux %s, load at the start %s, %s",
-		runtime.NumCPU(), strings.TrimSpace(string(kernel)), strings.Fields(string(load) + " ?")[0], runtime.Version())}
+	return &report{Started: time.Now(), Machine: runner.Describe()}
 }
 
 func (r *report) print(w io.Writer, asJSON bool) error {

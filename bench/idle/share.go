@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // shareFor is how long two backgrounds are watched, and shareLater how much later the second one starts.
@@ -73,7 +75,7 @@ func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err e
 		return err
 	}
 	defer first.end()
-	if err := sleep(ctx, shareLater); err != nil {
+	if err := runner.Sleep(ctx, shareLater); err != nil {
 		return err
 	}
 	second, err := b.begin(ctx, s, c, load{host: s.clients[neighbor], url: url(r.Congestion, size)})
@@ -82,7 +84,7 @@ func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err e
 	}
 	defer second.end()
 	at := s.meter.now()
-	if err := sleep(ctx, shareFor); err != nil {
+	if err := runner.Sleep(ctx, shareFor); err != nil {
 		return err
 	}
 	until := s.meter.now()

@@ -22,7 +22,7 @@ var arrows = []row{
 	{pkg: "local", may: []string{".", "internal/daemon", "internal/version"}, why: "local is the daemon's wiring behind the client's type"},
 	{pkg: "cmd/ebb", may: []string{"internal/cli", "internal/daemon", "internal/version", "local"}, why: "main hands over and decides nothing"},
 	{pkg: "examples", may: []string{".", "httpauth", "bitsupload", "local"}, why: "an example shows what any program can do, so it uses only what is public"},
-	{pkg: "bench", may: []string{".", "internal/ebbtest/..."}, why: "a benchmark drives ebb from outside, like its peers"},
+	{pkg: "bench", may: []string{"bench/internal/...", ".", "internal/ebbtest/..."}, why: "a benchmark drives ebb from outside, like its peers"},
 
 	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/...", "internal/size", "internal/spell"}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
 	{pkg: "internal/daemon", may: []string{
