@@ -16,8 +16,9 @@ type link struct {
 	flows map[*Flow]int // requests in flight
 	left  time.Duration // when the last one ended
 
-	held      bool // it is one of the background
-	preferred bool // the system has been told so, and heeds it
+	held      bool  // it is one of the background
+	preferred bool  // the system has been told so, and heeds it
+	at        place // where it leaves, once it was held
 	path      *path
 	line      *line
 
@@ -26,8 +27,8 @@ type link struct {
 	seen   reading
 	window int64 // that has been set; 0 for none
 	// What is asked for with each step is made but once.
-	observe, clamp func(fd uintptr)
-	err            error // of them
+	observe, clamp, gather func(fd uintptr)
+	err                    error // of observe
 }
 
 func newLink(conn *net.TCPConn) (*link, error) {
@@ -37,7 +38,8 @@ func newLink(conn *net.TCPConn) (*link, error) {
 	}
 	l := &link{conn: conn, raw: raw, flows: map[*Flow]int{}}
 	l.observe = func(fd uintptr) { l.err = l.seen.read(fd) }
-	l.clamp = func(fd uintptr) { l.err = setWindow(fd, l.window) }
+	l.clamp = func(fd uintptr) { _ = setWindow(fd, l.window) }
+	l.gather = func(fd uintptr) { _ = setLot(fd, (l.lot-1)*l.seen.mss+1) }
 	return l, nil
 }
 
@@ -77,8 +79,18 @@ func (l *link) look(now time.Duration) error {
 	}
 	l.sample.Held = l.window > 0 && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
 	l.sample.Weight = l.weight()
-	l.line.own += l.sensor.take(now, l.seen, &l.sample)
+	lot := l.nextLot(now, l.seen, l.window)
+	l.line.own += l.take(now, l.seen, &l.sample)
+	l.wait(lot)
 	return nil
+}
+
+// wait has the reader woken for a lot of packets, rather than for each of them: a window lets them come one by one.
+func (l *link) wait(lot int) {
+	if lot != max(l.lot, 1) {
+		l.lot = lot
+		_ = l.raw.Control(l.gather)
+	}
 }
 
 // hold sets the window, also when the kernel has let it grow on its own since. Less than one packet has the server wait for a timer
@@ -96,6 +108,7 @@ func (l *link) hold(window int64) {
 
 // open gives the window back to the kernel.
 func (l *link) open() {
+	l.wait(1)
 	if l.window > 0 {
 		l.window = 0
 		_ = l.set(openWindow)

@@ -167,7 +167,7 @@ func (m *Manager) hold(l *link) {
 	if !ok {
 		return // nobody shares that line
 	}
-	l.held = true
+	l.held, l.at = true, at
 	l.prefer(false)
 	l.mark(m.marking)
 	if windowed {
@@ -182,8 +182,11 @@ func (m *Manager) join(l *link, at place) {
 	p := m.paths[at]
 	if p == nil {
 		m.forgetPaths()
-		p = &path{place: at, control: m.control(rand.Uint64())}
+		p = &path{place: at, control: m.control(rand.Uint64()), tally: m.tallyOf(at.String())}
 		m.paths[at] = p
+	}
+	if len(p.links) == 0 {
+		p.used = m.now()
 	}
 	if m.lines[at.index] == nil {
 		m.lines[at.index] = newLine(at.index)

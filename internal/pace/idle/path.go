@@ -79,6 +79,7 @@ func addrOf(a net.Addr) netip.Addr {
 type path struct {
 	place
 	control controller
+	*tally
 	links   []*link       // in the order in which they came
 	used    time.Duration // when it had some for the last time
 	samples []Sample
@@ -87,6 +88,7 @@ type path struct {
 
 // step has the controller set the windows, and returns in what time it is to be asked again.
 func (p *path) step(now time.Duration, log *slog.Logger) time.Duration {
+	before, elapsed := p.control.Status().State, now-p.used
 	p.used = now
 	p.samples = p.samples[:0]
 	for _, l := range p.links {
@@ -96,7 +98,9 @@ func (p *path) step(now time.Duration, log *slog.Logger) time.Duration {
 	for i, l := range p.links {
 		l.hold(windows[i])
 	}
-	if is := p.control.Status(); is.Signal != p.last.Signal || (is.State == Yielding) != (p.last.State == Yielding) {
+	is := p.control.Status()
+	p.count(elapsed, before, is)
+	if is.Signal != p.last.Signal || (is.State == Yielding) != (p.last.State == Yielding) {
 		p.last = is
 		log.Debug("background transfers", "line", p.place, "state", is.State, "signal", is.Signal,
 			"delay", is.Delay, "base", is.Base, "window", is.Window, "rate", is.Rate, "capacity", is.Capacity)
