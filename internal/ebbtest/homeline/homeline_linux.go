@@ -13,117 +13,96 @@ package homeline
 
 import (
 	"bytes"
-	"fmt"
+	"cmp"
+	"context"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/netns"
 )
 
 // Rate is what the line carries towards the client, in bytes per second of TCP payload: 20 Mbit/s less the headers.
 const Rate = 20_000_000 / 8 * 1448 / 1514
 
-// inside names the server's namespace to the process in the client's.
-const inside = "EBB_HOMELINE_SERVER"
-
-// topology is client ── router ── server, with the line between client and router. Its buffer holds 100 ms.
-const topology = `
-ip -n CLIENT link set lo up
-ip -n ROUTER link add home gso_max_segs 1 type veth peer name net0 gso_max_segs 1 netns CLIENT
-ip -n ROUTER link add far gso_max_segs 1 type veth peer name net0 gso_max_segs 1 netns SERVER
-ip -n CLIENT address add 10.71.1.2/24 dev net0
-ip -n ROUTER address add 10.71.1.1/24 dev home
-ip -n ROUTER address add 10.71.2.1/24 dev far
-ip -n SERVER address add 10.71.2.2/24 dev net0
-ip -n CLIENT link set net0 up
-ip -n ROUTER link set home up
-ip -n ROUTER link set far up
-ip -n SERVER link set net0 up
-ip -n CLIENT route add default via 10.71.1.1
-ip -n SERVER route add default via 10.71.2.1
-ip netns exec ROUTER sysctl -q -w net.ipv4.ip_forward=1
-ip netns exec SERVER sysctl -q -w net.ipv4.tcp_congestion_control=reno
-tc -n ROUTER qdisc add dev home root tbf rate 20mbit burst 5kb latency 100ms`
-
-// Reno, because cubic leaves slow start long before the buffer is full on a line as short as this.
+// inside tells the process behind the line that it is there.
+const inside = "EBB_HOMELINE"
 
 const serverAddr = "10.71.2.2"
 
 // Line is the line as the client has it.
-type Line struct{ server string }
+type Line struct{ server *netns.Namespace }
 
 // Behind runs the test once more in a process of its own, which is behind the line. It reports false to the test that has
 // started that process, which then has nothing left to do.
 func Behind(t *testing.T) (l *Line, here bool) {
 	t.Helper()
-	if server := os.Getenv(inside); server != "" {
-		return &Line{server}, true
+	if os.Getenv(inside) != "" {
+		return &Line{netns.Inherited("server", 3)}, true
 	}
 	if os.Getuid() != 0 {
 		t.Skip("only root may make network namespaces")
 	}
-	base := fmt.Sprintf("ebb-homeline-%d-", os.Getpid())
-	client, router, server := base+"client", base+"router", base+"server"
-	for _, name := range []string{client, router, server} {
-		run(t, "ip netns add "+name)
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", name).Run() })
+	var all [3]*netns.Namespace
+	for i, name := range []string{"client", "router", "server"} {
+		n, err := netns.New(name)
+		if err != nil {
+			ebbtest.Lacks(t, "%v", err)
+		}
+		t.Cleanup(n.Close)
+		all[i] = n
 	}
-	for command := range strings.Lines(topology[1:]) {
-		run(t, strings.NewReplacer("CLIENT", client, "ROUTER", router, "SERVER", server).Replace(command))
+	client, router, server := all[0], all[1], all[2]
+	if err := connect(t.Context(), client, router, server); err != nil {
+		ebbtest.Lacks(t, "%v", err)
 	}
-	cmd := exec.Command("ip", "netns", "exec", client, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=180s", "-test.v")
-	cmd.Env = append(os.Environ(), inside+"="+server)
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", bytes.TrimSpace(out))
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=180s", "-test.v")
+	cmd.Env = append(os.Environ(), inside+"=yes")
+	cmd.ExtraFiles = []*os.File{server.File()}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := client.Start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	t.Logf("%s", bytes.TrimSpace(out.Bytes()))
 	if err != nil {
 		t.Errorf("behind the line: %v", err)
 	}
 	return nil, false
 }
 
-func run(t *testing.T, command string) {
-	t.Helper()
-	argv := strings.Fields(command)
-	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		ebbtest.Lacks(t, "%s: %v: %s", command, err, out)
-	}
+// connect makes client ── router ── server, with the line between client and router. Its buffer holds 100 ms.
+func connect(ctx context.Context, client, router, server *netns.Namespace) error {
+	return cmp.Or(
+		router.IP(ctx,
+			"link add home gso_max_segs 1 type veth peer name net0 gso_max_segs 1 netns "+client.Path(),
+			"link add far gso_max_segs 1 type veth peer name net0 gso_max_segs 1 netns "+server.Path(),
+			"address add 10.71.1.1/24 dev home", "address add 10.71.2.1/24 dev far", "link set home up", "link set far up"),
+		client.IP(ctx, "link set lo up", "address add 10.71.1.2/24 dev net0", "link set net0 up", "route add default via 10.71.1.1"),
+		server.IP(ctx, "address add "+serverAddr+"/24 dev net0", "link set net0 up", "route add default via 10.71.2.1"),
+		router.Set("ipv4/ip_forward 1"),
+		// Cubic leaves slow start long before the buffer is full on a line as short as this.
+		server.Set("ipv4/tcp_congestion_control reno"),
+		router.Run(ctx, "tc", "qdisc", "add", "dev", "home", "root", "tbf", "rate", "20mbit", "burst", "5kb", "latency", "100ms"),
+	)
 }
 
 // Listen listens at the far end of the line until the test ends.
-func (l *Line) Listen(t *testing.T) net.Listener {
+func (l *Line) Listen(t *testing.T) (ln net.Listener) {
 	t.Helper()
-	type result struct {
-		net.Listener
-		error
+	err := l.server.Do(func() (err error) {
+		ln, err = net.Listen("tcp4", serverAddr+":0")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine, and with it its namespace
-		fd, err := unix.Open("/run/netns/"+l.server, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-			_ = unix.Close(fd)
-		}
-		if err != nil {
-			done <- result{error: err}
-			return
-		}
-		ln, err := net.Listen("tcp4", serverAddr+":0")
-		done <- result{ln, err}
-	}()
-	r := <-done
-	if r.error != nil {
-		t.Fatal(r.error)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r.Listener
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln
 }
 
 // Pour sends without end to all who connect, until the listener is closed.
