@@ -12,6 +12,11 @@ const (
 	rampGrowth = 1.3
 	// gentleGrowth is how a ramp begins that starts from a window known to be right: it doubles its growth every round.
 	gentleGrowth = 1.05
+	// Where a round trip takes longer than farBase, the window doubles up to twice farPart of what the path is known to hold: nothing is
+	// overshot by that, and each round counts.
+	farBase   = 50 * time.Millisecond
+	farPart   = 0.25
+	farGrowth = 2
 	// nearKnown is the part of what the path is known to hold from which a ramp is gentle again, and its inverse until where.
 	nearKnown = 0.75
 	// rampStop is the part of the target at which a ramp has met a queue, if all of a round has seen it: a young window travels
@@ -54,7 +59,10 @@ func (c *Controller) stepRamp() {
 	case low >= stop || now >= time.Duration(rampNow*float64(c.target())) || lost && c.delays.high(c.now, 2*c.round) >= stop:
 		c.endRamp()
 	case c.flight() >= rampUsed*c.window:
-		if fill := c.window / (c.ramp.known*c.base.Seconds() + 1); fill > nearKnown && fill < 1/nearKnown {
+		switch fill := c.window / (c.ramp.known*c.base.Seconds() + 1); {
+		case fill < farPart && c.base > farBase:
+			c.ramp.growth = farGrowth
+		case fill > nearKnown && fill < 1/nearKnown:
 			c.ramp.growth = gentleGrowth
 		}
 		c.window *= math.Pow(c.ramp.growth, min(elapsed.Seconds()/c.round.Seconds(), 2))
