@@ -50,6 +50,7 @@ func (f *Flow) Use(conn net.Conn) (release func()) {
 	}
 	l.flows[f]++
 	f.links[l] = struct{}{}
+	l.wait(1) // the beginning of an answer may be all of it
 	m.settle(l)
 	return sync.OnceFunc(func() { f.release(l) })
 }

@@ -65,7 +65,7 @@ func (l *link) weight() int {
 // begin makes the connection a new one for the controller.
 func (l *link) begin(id uint64) {
 	l.sensor = sensor{}
-	l.sample = Sample{ID: id}
+	l.sample = Sample{ID: id, Route: routeOf(l.conn)}
 	l.window = 0
 }
 

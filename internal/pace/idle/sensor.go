@@ -26,6 +26,12 @@ const (
 	stamping = time.Millisecond
 	// headers of IPv4 and TCP with time stamps, in bytes of a packet.
 	headers = 20 + 32
+
+	// A reader is woken for a lot of packets: for what comes within gathering, but not for more than lotPart of the window, as a round
+	// trip is as long as that, nor than maxLot packets: while some wait unread, the kernel takes no round trip that is longer.
+	gathering = 2 * time.Millisecond
+	lotPart   = 1.0 / 8
+	maxLot    = 4
 )
 
 // sensor makes samples of what the kernel tells.
@@ -33,6 +39,7 @@ type sensor struct {
 	first, last reading
 	at          time.Duration // of last
 	begun       bool
+	lot         int // packets that wait for their reader to be woken since then
 
 	// Of a connection without time stamps.
 	goal  int64         // bytes at which a window has come since begin; 0 for none
@@ -42,7 +49,7 @@ type sensor struct {
 // take puts what r tells into the sample, and returns how many bytes came on the interface for it since the reading before.
 func (s *sensor) take(now time.Duration, r reading, to *Sample) (came int64) {
 	if !s.begun {
-		s.begun, s.first, s.last, s.at = true, r, r, now
+		s.begun, s.first, s.last, s.at, s.lot = true, r, r, now, 1
 	}
 	if r.stamped {
 		to.RTT = s.rtt(now, r)
@@ -68,12 +75,12 @@ func (s *sensor) rtt(now time.Duration, r reading) time.Duration {
 	switch {
 	case packets == 0 || r.rtt == 0:
 		return 0
-	case moved == 0 && r.unread > 0:
+	case moved == 0 && r.unread >= s.lot*max(r.mss, 1):
 		return 0 // it takes no samples while somebody has yet to read
 	case moved <= 0 || s.last.rtt == 0:
 		return r.rtt
 	}
-	samples := max(1, min(float64(packets), float64((now-s.at)/stamping)))
+	samples := max(1, min(float64(packets), float64((now-s.at)/stamping))/float64(s.lot))
 	return s.last.rtt + time.Duration(float64(moved)/(1-math.Pow(7.0/8, samples)))
 }
 
@@ -97,4 +104,13 @@ func (s *sensor) guess(now time.Duration, r reading, held bool) time.Duration {
 	packets := max(cmp.Or(r.window, r.ssthresh)/packet, 1) // servers send whole ones
 	s.begin, s.goal = end, r.received+int64(packets*packet)
 	return max(rtt, 0)
+}
+
+// nextLot is how many packets are to wait from now on. It is asked before take.
+func (s *sensor) nextLot(now time.Duration, r reading, window int64) int {
+	if !s.begun || now <= s.at || r.mss == 0 || r.unread > 0 && r.silence > gathering {
+		return 1
+	}
+	coming := float64(r.data-s.last.data) * float64(gathering) / float64(now-s.at)
+	return max(1, int(min(coming, lotPart*float64(window)/float64(r.mss), maxLot)))
 }

@@ -12,23 +12,57 @@ func TestRTT(t *testing.T) {
 		before  time.Duration
 		now     time.Duration
 		packets uint32
+		lot     int
 		unread  int
 		want    time.Duration
 	}{
-		{"the first", 0, ms(20), 3, 0, ms(20)},
-		{"no packet", ms(20), ms(20), 0, 0, 0},
-		{"nothing new", ms(20), ms(20), 4, 0, ms(20)},
-		{"none is taken while data wait", ms(20), ms(20), 4, 5000, 0},
-		{"no time stamps", 0, 0, 9, 0, 0},
-		{"one sample upwards: undone in full", ms(20), ms(30), 1, 0, ms(100)},
-		{"many samples upwards: five, one in each tick of the stamps", 20_000 * time.Microsecond, 29_742 * time.Microsecond, 60, 0, ms(40)},
-		{"downwards the kernel does not filter", ms(100), ms(20), 5, 0, ms(20)},
+		{"the first", 0, ms(20), 3, 1, 0, ms(20)},
+		{"no packet", ms(20), ms(20), 0, 1, 0, 0},
+		{"nothing new", ms(20), ms(20), 4, 1, 0, ms(20)},
+		{"none is taken while data wait", ms(20), ms(20), 4, 1, 5000, 0},
+		{"a part of a lot always waits", ms(20), ms(20), 4, 4, 3000, ms(20)},
+		{"a lot waits", ms(20), ms(20), 8, 4, 5000, 0},
+		{"no time stamps", 0, 0, 9, 1, 0, 0},
+		{"one sample upwards: undone in full", ms(20), ms(30), 1, 1, 0, ms(100)},
+		{"many samples upwards: five, one in each tick of the stamps", 20_000 * time.Microsecond, 29_742 * time.Microsecond, 60, 1, 0, ms(40)},
+		{"one in each lot: one and a quarter", 20_000 * time.Microsecond, 23_075 * time.Microsecond, 60, 4, 0, ms(40)},
+		{"downwards the kernel does not filter", ms(100), ms(20), 5, 1, 0, ms(20)},
 	} {
-		s := sensor{begun: true, last: reading{rtt: test.before}}
-		got := s.rtt(ms(5), reading{stamped: true, rtt: test.now, data: test.packets, unread: test.unread})
+		s := sensor{begun: true, last: reading{rtt: test.before}, lot: test.lot}
+		got := s.rtt(ms(5), reading{stamped: true, rtt: test.now, mss: 1000, data: test.packets, unread: test.unread})
 		if d := got - test.want; d < -100*time.Microsecond || d > 100*time.Microsecond {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+func TestLot(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name            string
+		packets         uint32 // in ten milliseconds
+		window          int64  // in packets
+		unread, silence int    // packets, milliseconds
+		want            int
+	}{
+		{"nothing comes", 0, 100, 0, 10, 1},
+		{"a packet now and then", 3, 100, 0, 0, 1},
+		{"three in two milliseconds", 16, 100, 0, 0, 3},
+		{"more than are to wait", 80, 100, 0, 0, 4},
+		{"an eighth of the window is two packets", 80, 20, 0, 0, 2},
+		{"a window of a packet", 80, 1, 0, 0, 1},
+		{"a part of a lot is followed by nothing", 80, 100, 3, 4, 1},
+		{"all was read before nothing came", 80, 100, 0, 4, 4},
+	} {
+		s := sensor{begun: true, last: reading{data: 1<<32 - 5}, lot: 1}
+		r := reading{mss: 1000, data: test.packets - 5, unread: 1000 * test.unread, silence: ms(test.silence)}
+		if got := s.nextLot(ms(10), r, 1000*test.window); got != test.want {
+			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		}
+	}
+	var fresh sensor
+	if got := fresh.nextLot(ms(10), reading{mss: 1000, data: 100}, 1e6); got != 1 {
+		t.Errorf("at the first look: %d, want 1", got)
 	}
 }
 

@@ -37,6 +37,12 @@ func setWindow(fd uintptr, window int64) error {
 	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(min(max(window, 1), unclamped)))
 }
 
+// setLot says how many bytes have to be there for the reader to be woken; fewer are read all the same. With those that are there
+// already, it is woken at once.
+func setLot(fd uintptr, bytes int) error {
+	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, bytes)
+}
+
 func openWindow(fd uintptr) error { return setWindow(fd, unclamped) }
 
 // prefer does nothing: a sender's congestion control would not help a receiver.

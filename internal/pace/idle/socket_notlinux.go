@@ -11,4 +11,6 @@ func (r *reading) read(uintptr) error { return errors.ErrUnsupported }
 
 func setWindow(uintptr, int64) error { return errors.ErrUnsupported }
 
+func setLot(uintptr, int) error { return errors.ErrUnsupported }
+
 func openWindow(uintptr) error { return errors.ErrUnsupported }
