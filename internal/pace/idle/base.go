@@ -1,6 +1,10 @@
 package idle
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // The history of round trips: ten buckets of a minute, as LEDBAT keeps them (RFC 6817 section 2.4.2), so that a base that was
 // true an hour ago does not make a longer route look like a queue forever.
@@ -47,4 +51,37 @@ func (b *base) restart(now, rtt time.Duration) {
 	clear(b.buckets[:])
 	b.minute = int64(now / baseBucket)
 	b.buckets[b.minute%baseBuckets] = rtt
+}
+
+// maxRoutes bounds how many routes are remembered; who was seen longest ago is forgotten first.
+const maxRoutes = 256
+
+// routes is the bases of connections, also of those that are gone: one that begins while others fill the line cannot see the path
+// without their queue.
+type routes []*known
+
+type known struct {
+	route Route
+	base
+}
+
+// base is what is known of the route, to be kept up to date by its connections.
+func (r *routes) base(now time.Duration, route Route) *base {
+	if route == (Route{}) {
+		return &base{}
+	}
+	for _, k := range *r {
+		if k.route == route {
+			k.add(now, 0)
+			return &k.base
+		}
+	}
+	if len(*r) == maxRoutes {
+		oldest := slices.MinFunc(*r, func(a, b *known) int { return cmp.Compare(a.minute, b.minute) })
+		*r = slices.DeleteFunc(*r, func(k *known) bool { return k == oldest })
+	}
+	k := &known{route: route}
+	k.add(now, 0)
+	*r = append(*r, k)
+	return &k.base
 }

@@ -1,6 +1,7 @@
 package idle
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -32,5 +33,43 @@ func TestBase(t *testing.T) {
 	b.restart(8*time.Hour, ms(90))
 	if got := b.min(); got != ms(90) {
 		t.Errorf("%s after the restart, want 90ms", got)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	local := netip.MustParseAddr("192.0.2.7")
+	server := func(i int) Route { return Route{local, netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)})} }
+	var r routes
+	r.base(0, Route{}).add(0, ms(10))
+	if got := r.base(0, Route{}).min(); got != 0 || len(r) != 0 {
+		t.Errorf("%s is remembered for no route", got)
+	}
+	r.base(0, server(1)).add(0, ms(20))
+	for _, test := range []struct {
+		name  string
+		at    time.Duration
+		route Route
+		want  time.Duration
+	}{
+		{"the same", 9 * time.Minute, server(1), ms(20)},
+		{"another server", 9 * time.Minute, server(2), 0},
+		{"the same from another network", 9 * time.Minute, Route{netip.MustParseAddr("198.51.100.7"), server(1).Remote}, 0},
+		{"the same after ten minutes", 10 * time.Minute, server(1), 0},
+	} {
+		if got := r.base(test.at, test.route).min(); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+
+	for i := range maxRoutes {
+		r.base(11*time.Minute, server(100+i)).add(11*time.Minute, ms(30))
+		r.base(11*time.Minute, server(1)).add(11*time.Minute, ms(40))
+	}
+	if len(r) != maxRoutes {
+		t.Errorf("%d routes are remembered, want %d", len(r), maxRoutes)
+	}
+	if got := r.base(11*time.Minute, server(1)).min(); got != ms(40) {
+		t.Errorf("%s for a route in use, want 40ms", got)
 	}
 }

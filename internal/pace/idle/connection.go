@@ -11,6 +11,7 @@ type connection struct {
 	id       uint64
 	seen     Sample
 	base     base
+	route    *base         // what other connections know of it, too
 	guessed  bool          // base is what the others' queue let guess
 	delay    time.Duration // above the connection's own base, at the last sample
 	sampled  time.Duration // when that was; 0 for never
@@ -22,6 +23,13 @@ type connection struct {
 	disorder int64
 	total    int64
 	arrivals meter
+}
+
+// newConnection begins with what is known of its route.
+func newConnection(now time.Duration, s Sample, route *base) *connection {
+	return &connection{
+		id: s.ID, arrived: now, seen: Sample{Received: s.Received, Disorder: s.Disorder}, base: *route, route: route,
+	}
 }
 
 // observe takes in a sample and tells whether it brought a round trip that can be believed. queue is what others
@@ -46,6 +54,9 @@ func (c *connection) observe(now time.Duration, s Sample, queue time.Duration) b
 		c.guessed = false
 	}
 	c.base.add(now, s.RTT)
+	if !c.guessed {
+		c.route.add(now, s.RTT)
+	}
 	delay := s.RTT - c.base.min()
 	if c.sampled > 0 && delay > idleDoubt && c.idled(delay, silence) {
 		return false

@@ -34,7 +34,7 @@ func TestQueueIsWhatMostConnectionsShow(t *testing.T) {
 
 func TestConnectionThatBeginsBesideAQueue(t *testing.T) {
 	t.Parallel()
-	c := connection{}
+	c := newConnection(0, Sample{}, &base{})
 	c.observe(ms(1), Sample{RTT: ms(120), Received: 1000, MSS: 1000}, ms(80))
 	if c.base.min() != ms(40) || c.delay != ms(80) {
 		t.Errorf("base %s and delay %s, want 40ms and 80ms", c.base.min(), c.delay)
@@ -42,6 +42,26 @@ func TestConnectionThatBeginsBesideAQueue(t *testing.T) {
 	c.observe(ms(200), Sample{RTT: ms(45), Received: 2000, MSS: 1000}, 0)
 	if c.base.min() != ms(45) || c.delay != 0 {
 		t.Errorf("base %s and delay %s once the queue is gone, want 45ms and 0s", c.base.min(), c.delay)
+	}
+}
+
+// What a route is like is known from the connections before, unless all of them met somebody else's queue.
+func TestConnectionKnowsItsRoute(t *testing.T) {
+	t.Parallel()
+	var route base
+	beside := newConnection(0, Sample{ID: 1}, &route)
+	beside.observe(ms(1), Sample{RTT: ms(120), Received: 1000, MSS: 1000}, ms(80))
+	if route.min() != 0 {
+		t.Errorf("a base of %s that was only guessed", route.min())
+	}
+	first := newConnection(ms(2), Sample{ID: 2}, &route)
+	first.observe(ms(3), Sample{RTT: ms(20), Received: 1000, MSS: 1000}, 0)
+	next := newConnection(ms(4), Sample{ID: 3}, &route)
+	for _, queue := range []time.Duration{0, ms(10)} {
+		next.observe(ms(5), Sample{RTT: ms(120), Received: 1000, MSS: 1000}, queue)
+		if next.base.min() != ms(20) || next.delay != ms(100) {
+			t.Errorf("base %s and delay %s, want 20ms and 100ms", next.base.min(), next.delay)
+		}
 	}
 }
 
@@ -60,7 +80,7 @@ func TestPauseOfTheSenderIsNoQueue(t *testing.T) {
 		{"with a packet there is no telling", 1000, 0, ms(300), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := connection{}
+			c := newConnection(0, Sample{}, &base{})
 			c.observe(ms(1), Sample{RTT: ms(20), Received: 1000, MSS: 1000}, 0)
 			c.window, c.use = test.window, test.use
 			if got := c.observe(test.silence, Sample{RTT: ms(320), Received: 2000, MSS: 1000}, 0); got != test.want {

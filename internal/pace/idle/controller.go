@@ -31,6 +31,7 @@ const (
 type Controller struct {
 	random *rand.Rand
 	conns  []*connection // in the order of the latest step
+	routes routes
 
 	now     time.Duration
 	state   State
@@ -132,7 +133,7 @@ func (c *Controller) observe(samples []Sample) (sampled bool) {
 	for _, s := range samples {
 		conn := known[s.ID]
 		if conn == nil {
-			conn = &connection{id: s.ID, arrived: c.now, seen: Sample{Received: s.Received, Disorder: s.Disorder}}
+			conn = newConnection(c.now, s, c.routes.base(c.now, s.Route))
 		}
 		sampled = conn.observe(c.now, s, queue) || sampled
 		c.conns = append(c.conns, conn)

@@ -9,11 +9,18 @@
 // It is a pure function of what it was shown: it reads no clock, has no randomness but its seed, and touches no socket.
 package idle
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
+
+// Route is between which addresses a connection goes.
+type Route struct{ Local, Remote netip.Addr }
 
 // Sample is what a connection has shown so far. The counters only rise.
 type Sample struct {
 	ID       uint64        // of the connection, never used again for another one
+	Route    Route         // whose base is that of earlier connections; the zero Route is like no other
 	RTT      time.Duration // a round trip measured since the sample before, unfiltered; 0 for none
 	Received int64         // bytes of TCP payload
 	Disorder int64         // packets that came out of order: the sign of a loss that a receiver has

@@ -67,6 +67,10 @@ func placeOf(local, remote netip.Addr, own []address) (at place, shared bool) {
 	return at, true
 }
 
+func routeOf(conn *net.TCPConn) Route {
+	return Route{addrOf(conn.LocalAddr()), addrOf(conn.RemoteAddr())}
+}
+
 func addrOf(a net.Addr) netip.Addr {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {

@@ -1,6 +1,7 @@
 package idle
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 )
@@ -35,6 +36,24 @@ func TestPlaceOf(t *testing.T) {
 		if got != test.want || shared == test.alone {
 			t.Errorf("%s: %+v, shared %t; want %+v", test.name, got, shared, test.want)
 		}
+	}
+}
+
+func TestRouteOf(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	here := netip.MustParseAddr("127.0.0.1")
+	if got := routeOf(conn.(*net.TCPConn)); got != (Route{here, here}) {
+		t.Errorf("the route is %v", got)
 	}
 }
 

@@ -33,6 +33,7 @@ func (c *Controller) followRoute() {
 	for _, conn := range c.conns {
 		if base := conn.base.min(); base > 0 {
 			conn.base.restart(c.now, base+route.low)
+			*conn.route = conn.base
 		}
 	}
 	*route = level{since: c.now}
