@@ -40,6 +40,7 @@ func (s *session) next(en *entry, ev job.Event, files ...job.FileID) error {
 	if j.Runnable() && !en.job.Runnable() {
 		en.lastRan = now // behind those that wait already
 	}
+	s.counts.fold(en.job, j, ev)
 	en.job = j
 	s.line(en)
 	switch ev := ev.(type) {

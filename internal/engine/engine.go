@@ -7,7 +7,7 @@
 // Files: mailbox.go is how everybody reaches the control goroutine, session.go its loop,
 // batch.go the fold and the commit, dispatch.go who runs next, outside.go and quota.go what decides that beside the jobs,
 // worker.go and finish.go the bytes, idle.go what they leave to others, settle.go the final commands; commands.go, files.go, credentials.go, headers.go,
-// certificates.go, queries.go and watch.go what callers see.
+// certificates.go, queries.go, metrics.go and watch.go what callers see.
 package engine
 
 import (
@@ -71,6 +71,7 @@ type Engine struct {
 
 	validators validators
 	meter      meter
+	counts     Counts // of the goroutine in Run
 	// doubtful are the jobs that lived when a commit failed. Of the goroutine in Run.
 	doubtful []job.ID
 }

@@ -13,6 +13,7 @@ import (
 // goroutine.
 type entry struct {
 	job     job.Job
+	kind    kind // that it is counted as
 	rev     uint64
 	runs    map[job.FileID]*run // until their last word; nil when empty
 	effect  job.Effect          // Publish or Discard that waits for the last words
@@ -52,6 +53,7 @@ func (s set) put(en *entry, in bool) {
 func (s *session) enter(j job.Job) *entry {
 	en := &entry{job: j, rev: s.rev.Add(1), wakePos: -1, cursor: 1, secrets: &jobSecrets{}}
 	s.jobs[j.ID] = en
+	s.kinds.count(en.kind, +1)
 	s.order = append(s.order, en)
 	s.lastSeq = max(s.lastSeq, j.Seq)
 	s.line(en)
@@ -59,15 +61,19 @@ func (s *session) enter(j job.Job) *entry {
 	return en
 }
 
-// line keeps the sets of those that the schedule decides about.
+// line keeps the sets of those that the schedule decides about, and the number of those of each kind.
 func (s *session) line(en *entry) {
 	s.ready.put(en, en.job.Runnable())
 	s.blocked.put(en, en.job.Blocked())
+	s.kinds.count(en.kind, -1)
+	en.kind = kind{en.job.State, en.job.Priority}
+	s.kinds.count(en.kind, +1)
 }
 
 // leave drops a job that is final. Watchers may still see it among the recent ones.
 func (s *session) leave(en *entry) {
 	delete(s.jobs, en.job.ID)
+	s.kinds.count(en.kind, -1)
 	s.validators.forget(en.job.ID)
 	s.wakes.set(en, time.Time{})
 	en.pace, en.flow, en.secrets = nil, nil, nil

@@ -46,6 +46,7 @@ func (s *session) spend(r *run) {
 	used := s.meter.used[owner].In(quota.Period, now)
 	before := quota.Exhausted(used, now)
 	used.Bytes += came - r.spent
+	s.counts.Received[r.entry.job.Priority] += came - r.spent
 	r.spent = came
 	s.meter.used[owner], s.meter.unstored[owner] = used, true
 	s.plan.dirty = s.plan.dirty || !before && quota.Exhausted(used, now)

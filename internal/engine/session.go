@@ -23,6 +23,7 @@ type session struct {
 	ready   set      // entries whose job is runnable
 	blocked set      // entries whose job is blocked
 	busy    set      // entries with runs
+	kinds   Jobs     // entries, by what is stored of their job
 	lastSeq uint64
 	recent  []*entry // final jobs that watchers may have missed, oldest first
 	// discards wait for the last words of the files' workers.

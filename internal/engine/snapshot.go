@@ -80,20 +80,29 @@ func (s *session) snapshot(en *entry) job.Snapshot {
 		Job: en.job, Rev: en.rev, Transferred: en.job.Totals.Filled, Size: en.job.Totals.Total(),
 	}
 	if en.job.Runnable() && len(en.runs) > 0 {
-		for _, r := range en.runs {
-			switch {
-			case r.stopping: // the job waits, or will begin again
-			case r.moving.Load():
-				snap.State = job.Transferring
-			case snap.State == job.Queued:
-				snap.State = job.Connecting
-			}
-		}
-		snap.Transferred, snap.Rate = en.live(), en.pace.Rate()
+		snap.State, snap.Transferred, snap.Rate = en.state(), en.live(), en.pace.Rate()
 		snap.Idle = idleBandwidth(en.flow)
 	}
 	snap.Waits = s.waits(en, snap.State)
 	return snap
+}
+
+// state is the job's, with what its workers do laid over it.
+func (en *entry) state() job.State {
+	state := en.job.State
+	if !en.job.Runnable() {
+		return state
+	}
+	for _, r := range en.runs {
+		switch {
+		case r.stopping: // the job waits, or will begin again
+		case r.moving.Load():
+			return job.Transferring
+		default:
+			state = job.Connecting
+		}
+	}
+	return state
 }
 
 // fileSnapshot lays over the file what its worker does.
