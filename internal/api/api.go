@@ -3,7 +3,7 @@
 // `curl --unix-socket` use the same one.
 //
 // Files: guard.go decides who may ask at all, body.go reads what is asked, jobs.go, files.go, file.go, credentials.go,
-// headers.go and daemon.go are the operations, streams.go what is pushed, notifications.go and those
+// headers.go, daemon.go and metrics.go are the operations, streams.go what is pushed, notifications.go and those
 // beside it what live callbacks hear, certificates.go what they are asked of servers, errors.go how refusals look, schema.go the document.
 package api
 
@@ -54,6 +54,7 @@ func New(cfg Config) http.Handler {
 	s.notifications(a, cfg.Callbacks)
 	s.certificates(a)
 	s.daemon(a)
+	s.metrics(a)
 	finish(a.OpenAPI())
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")

@@ -63,10 +63,16 @@ func (s *server) stop(ctx context.Context, _ *struct{}) (*struct{}, error) {
 	if s.Stop == nil {
 		return nil, problem(job.Invalid(job.NotImplemented, "this service runs inside a program and ends with it"))
 	}
-	self, err := ipc.Self()
-	if a := actor(ctx); !a.Admin && (err != nil || a.ID != self.ID) {
+	if !keeper(ctx) {
 		return nil, problem(job.Invalid(job.AccessDenied, "only the user the daemon runs as, or an administrator, may stop it"))
 	}
 	s.Stop()
 	return nil, nil
+}
+
+// keeper reports whether the caller is an administrator, or the user whom the daemon runs as.
+func keeper(ctx context.Context) bool {
+	self, err := ipc.Self()
+	a := actor(ctx)
+	return a.Admin || err == nil && a.ID == self.ID
 }

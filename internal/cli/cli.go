@@ -97,7 +97,7 @@ names only when they are whole.`,
 		a.list(), a.show(), a.why(), a.watch(), a.events(),
 		a.suspend(), a.resume(), a.cancel(), a.complete(), a.remove(),
 		a.set(), a.credentials(), a.headers(), a.certificate(), a.takeOwnership(), a.bitsadmin(),
-		a.daemon(), a.doctor(), a.explain(), a.version(),
+		a.daemon(), a.metrics(), a.doctor(), a.explain(), a.version(),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
