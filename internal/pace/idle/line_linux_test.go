@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -150,4 +151,68 @@ func TestOthersOnTheInterface(t *testing.T) {
 	if got, want := float64(others), float64(theirs()); got < want*0.9 || got > want*1.1+float64(ours)*0.05 {
 		t.Errorf("others have had %.0f bytes beside our %d, but %.0f are told", want, ours, got)
 	}
+}
+
+// ledger is a controller that holds nothing back and writes down what arrives.
+type ledger struct {
+	mu      sync.Mutex // guards all below
+	entries []entry
+}
+
+type entry struct {
+	at time.Duration
+	Sample
+}
+
+func (l *ledger) Step(now time.Duration, conns []Sample, _ Surroundings) ([]int64, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, entry{now, conns[0]})
+	return []int64{maxWindow}, 5 * time.Millisecond
+}
+
+func (l *ledger) Status() Status { return Status{State: Holding} }
+
+func (l *ledger) all() []entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries
+}
+
+// TestArrivalBesideLosses: what comes behind a lost packet has arrived at once, and nothing counts twice.
+func TestArrivalBesideLosses(t *testing.T) {
+	m, server, here := behind(t)
+	if !here {
+		return
+	}
+	var books ledger
+	m.control = func(uint64) controller { return &books }
+	read, stop := sip(t, server, m.Flow(1))
+	time.Sleep(15 * time.Second)
+	stop()
+	entries := books.all()
+	last := entries[len(entries)-1]
+	if last.Disorder == 0 {
+		t.Fatal("the sender has not overrun the buffer of the line")
+	}
+	if got, want := last.Received, read(); got < want-want/100 || got > want+want/100 {
+		t.Errorf("%d bytes are told, %d were read", got, want)
+	}
+	if rate := fastest(entries, 50*time.Millisecond) / homeline.Rate; rate > 1.5 {
+		t.Errorf("with %d packets out of order data arrive at %.1f times the rate of the line", last.Disorder, rate)
+	}
+}
+
+// fastest is the highest rate over spans of that length, in bytes per second.
+func fastest(entries []entry, span time.Duration) float64 {
+	most, first := 0.0, 0
+	for _, e := range entries {
+		for e.at-entries[first+1].at > span {
+			first++
+		}
+		if took := e.at - entries[first].at; took >= span {
+			most = max(most, float64(e.Received-entries[first].Received)/took.Seconds())
+		}
+	}
+	return most
 }

@@ -39,7 +39,8 @@ type sensor struct {
 	first, last reading
 	at          time.Duration // of last
 	begun       bool
-	lot         int // packets that wait for their reader to be woken since then
+	lot         int   // packets that wait for their reader to be woken since then
+	ahead       int64 // bytes that came behind a hole
 
 	// Of a connection without time stamps.
 	goal  int64         // bytes at which a window has come since begin; 0 for none
@@ -56,15 +57,29 @@ func (s *sensor) take(now time.Duration, r reading, to *Sample) (came int64) {
 	} else {
 		to.RTT = s.guess(now, r, to.Held)
 	}
-	to.Received = r.received - s.first.received
+	// Of packets, as what came behind a loss is in r.received only once the hole is filled.
+	packets := int64(r.data-s.last.data) * int64(r.mss)
+	to.Received = max(to.Received, r.received-s.first.received+s.jump(r, packets))
+	came = packets + headers*int64(r.segments-s.last.segments)
 	to.Disorder += int64(r.disorder - s.last.disorder)
 	if r.received > 0 {
 		to.MSS = r.mss
 	}
-	// Packets, not r.received: what came behind a loss counts only once the hole is filled, and would be taken for somebody else's.
-	came = int64(r.data-s.last.data)*int64(r.mss) + headers*int64(r.segments-s.last.segments)
 	s.last, s.at = r, now
 	return came
+}
+
+// jump is how many bytes have come behind a hole, of which packets tell since the last look. A look at nothing but packets in order
+// ends the guess, so that its errors never add up.
+func (s *sensor) jump(r reading, packets int64) int64 {
+	inOrder := r.received - s.last.received
+	switch {
+	case r.disorder != s.last.disorder, inOrder > packets:
+		s.ahead = max(s.ahead+packets-inOrder, 0)
+	case inOrder > 0:
+		s.ahead = 0
+	}
+	return s.ahead
 }
 
 // rtt is the mean of the round trips since the last reading, which it finds by undoing the kernel's filter: that moves an eighth of

@@ -107,14 +107,46 @@ func TestTakeCountsFromTheBeginning(t *testing.T) {
 		t.Errorf("what came before the beginning counts: %d bytes, %+v", came, sample)
 	}
 	after := before
-	after.received, after.segments, after.data, after.disorder = after.received+4000, 2, 3, 4 // the 32-bit counters have begun anew
+	after.received, after.segments, after.data, after.disorder = after.received+4*1448, 2, 3, 4 // the 32-bit counters have begun anew
 	came := s.take(ms(5), after, &sample)
-	if want := int64(4*1448 + 5*headers); came != want || sample.Received != 4000 || sample.Disorder != 5 || sample.MSS != 1448 {
-		t.Errorf("%d bytes, %+v; want %d bytes, 4000 received, 5 out of order", came, sample, want)
+	if want := int64(4*1448 + 5*headers); came != want || sample.Received != 4*1448 || sample.Disorder != 5 || sample.MSS != 1448 {
+		t.Errorf("%d bytes, %+v; want %d bytes, 5792 received, 5 out of order", came, sample, want)
 	}
-	behind := after
-	behind.segments, behind.data = 4, 5 // two packets behind a lost one
-	if came, want := s.take(ms(10), behind, &sample), int64(2*1448+2*headers); came != want || sample.Received != 4000 {
-		t.Errorf("%d bytes behind a hole, %d received; want %d and 4000", came, sample.Received, want)
+}
+
+func TestArrivalsBehindAHole(t *testing.T) {
+	t.Parallel()
+	var s sensor
+	var sample Sample
+	var r reading
+	r.mss = 1000
+	total := int64(0)
+	for i, test := range []struct {
+		name           string
+		data, disorder uint32
+		received       int64 // all of the packet before
+		want           int64
+	}{
+		{"begin", 0, 0, 0, 0},
+		{"in order", 10, 0, 10_000, 10_000},
+		{"two in order, six behind a hole", 8, 6, 2_000, 18_000},
+		{"more behind it", 10, 10, 0, 28_000},
+		{"the hole is filled", 1, 0, 17_000, 29_000},
+		{"in order again", 10, 0, 10_000, 39_000},
+		{"two holes, five behind each", 10, 10, 0, 49_000},
+		{"the first is filled", 1, 0, 6_000, 50_000},
+		{"and the second", 1, 0, 6_000, 51_000},
+		{"another hole, and what comes behind it comes twice", 10, 10, 0, 61_000},
+		{"it is filled", 1, 0, 6_000, 62_000},
+		{"what came twice is made up for: in order", 3, 0, 3_000, 62_000},
+		{"and again", 10, 0, 10_000, 70_000},
+		{"what comes twice without a hole does not count", 10, 0, 0, 70_000},
+	} {
+		total += test.received
+		r.data, r.disorder, r.received = r.data+test.data, r.disorder+test.disorder, total
+		came := s.take(ms(10*i), r, &sample)
+		if sample.Received != test.want || came != int64(1000*test.data) {
+			t.Errorf("%s: %d have arrived and %d came, want %d and %d", test.name, sample.Received, came, test.want, 1000*test.data)
+		}
 	}
 }
