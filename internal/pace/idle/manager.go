@@ -13,6 +13,8 @@ import (
 const (
 	// minTick bounds how often a controller is asked.
 	minTick = time.Millisecond
+	// countEvery bounds how often the interfaces are asked: other traffic counts over a much longer time.
+	countEvery = 25 * time.Millisecond
 	// lingering is how long a connection without a request stays with its path: the next request often follows at once.
 	lingering = 500 * time.Millisecond
 	// remembered is how long a path is known that has no connection.
@@ -35,6 +37,7 @@ type Manager struct {
 	paths    map[place]*path
 	lines    map[int]*line // by index of the interface
 	counters counters
+	counted  time.Duration // when the interfaces were asked last
 	lastID   uint64
 	due      time.Duration // of the next step
 }
@@ -114,8 +117,12 @@ func (m *Manager) now() time.Duration { return time.Since(m.start) }
 // step looks at all background connections and sets their windows. The caller holds m.mu.
 func (m *Manager) step() {
 	now := m.now()
-	for _, l := range m.lines { // before the connections, so that what comes meanwhile is not taken for that of others
-		l.read = m.counters.received(l.index)
+	counting := now-m.counted >= countEvery
+	if counting {
+		m.counted = now
+		for _, l := range m.lines { // before the connections, so that what comes meanwhile is not taken for that of others
+			l.read = m.counters.received(l.index)
+		}
 	}
 	for _, l := range m.links {
 		switch {
@@ -128,8 +135,10 @@ func (m *Manager) step() {
 			}
 		}
 	}
-	for _, l := range m.lines {
-		l.settle()
+	if counting {
+		for _, l := range m.lines {
+			l.settle()
+		}
 	}
 	m.due = never
 	for _, p := range m.paths {
