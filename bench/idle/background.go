@@ -3,9 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ebb-transfer/ebb/bench/internal/runner"
+	"github.com/ebb-transfer/ebb/job"
 )
 
 // contestant is a way to download in the background.
@@ -69,7 +73,7 @@ func startProcess(host *namespace, home string, argv ...string) (*background, er
 	p.cmd.Dir = home
 	p.cmd.Env = environment(home)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	if err := host.start(p.cmd); err != nil {
+	if err := host.Start(p.cmd); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -132,23 +136,41 @@ func startAria2(_ context.Context, l load) (*background, error) {
 
 // startEbb starts a daemon and gives it a job.
 func startEbb(ctx context.Context, l load, priority string) (*background, error) {
+	return startJobs(ctx, l, []order{{priority, l.url}})
+}
+
+// order is a job to be.
+type order struct{ priority, url string }
+
+// startJobs starts a daemon and gives it jobs, which it runs all at once.
+func startJobs(ctx context.Context, l load, orders []order) (*background, error) {
+	config := filepath.Join(l.dir, ".config/ebb/ebb.toml")
+	text := fmt.Sprintf("[limits]\nbackground = %d\nper_host = %d\n", len(orders), max(len(orders), 8))
+	if err := errors.Join(os.MkdirAll(filepath.Dir(config), 0o700), os.WriteFile(config, []byte(text), 0o600)); err != nil {
+		return nil, err
+	}
 	p, err := startProcess(l.host, l.dir, l.ebb, "daemon")
 	if err != nil {
 		return nil, err
 	}
-	if err := p.get(ctx, l, priority); err != nil {
+	err = p.listens(ctx)
+	for _, o := range orders {
+		if err == nil {
+			_, err = p.ebb(ctx, "get", "--detach", "--priority", o.priority, "-d", l.dir, o.url)
+		}
+	}
+	if err != nil {
 		p.stop()
 		return nil, errors.Join(err, fmt.Errorf("the daemon said: %s", p.out.String()))
 	}
 	return p, nil
 }
 
-// get adds a job once the daemon answers.
-func (p *background) get(ctx context.Context, l load, priority string) error {
-	socket := filepath.Join(l.dir, "ebb.sock")
+// listens waits until the daemon answers.
+func (p *background) listens(ctx context.Context) error {
 	for tries := 0; ; tries++ {
-		if _, err := os.Stat(socket); err == nil {
-			break
+		if _, err := os.Stat(filepath.Join(p.cmd.Dir, "ebb.sock")); err == nil {
+			return nil
 		}
 		if err := errors.Join(p.running(), runner.Sleep(ctx, 10*time.Millisecond)); err != nil {
 			return err
@@ -157,10 +179,35 @@ func (p *background) get(ctx context.Context, l load, priority string) error {
 			return errors.New("ebb daemon has not opened its socket for 10 s")
 		}
 	}
-	cmd := exec.CommandContext(ctx, l.ebb, "get", "--detach", "--priority", priority, "-d", l.dir, l.url)
-	cmd.Env = environment(l.dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("ebb get: %w: %s", err, out)
+}
+
+// ebb gives the daemon a command and returns what it prints.
+func (p *background) ebb(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, p.cmd.Path, args...)
+	cmd.Env = p.cmd.Env
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("ebb %s: %w: %s", args[0], err, said.String())
 	}
-	return nil
+	return out, nil
+}
+
+// jobs are those of the daemon that are not completed, in the order in which they were made.
+func (p *background) jobs(ctx context.Context) ([]job.Snapshot, error) {
+	out, err := p.ebb(ctx, "list", "--json")
+	if err != nil {
+		return nil, err
+	}
+	var jobs []job.Snapshot
+	for lines := json.NewDecoder(bytes.NewReader(out)); ; {
+		var s job.Snapshot
+		if err := lines.Decode(&s); errors.Is(err, io.EOF) {
+			return jobs, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("ebb list: %w", err)
+		}
+		jobs = append(jobs, s)
+	}
 }

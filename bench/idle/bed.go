@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -19,13 +20,21 @@ type path struct {
 	Base   time.Duration `json:"base_ns"`   // round trip of an idle line
 	Loss   float64       `json:"loss,omitempty"`
 	Jitter time.Duration `json:"jitter_ns,omitempty"`
-	Queue  string        `json:"queue,omitempty"` // "" is tbf with one queue, first in, first out
-	Here   bool          `json:"here,omitempty"`  // the foreground is on the machine of the background
+	Queue  string        `json:"queue,omitempty"`  // "" is tbf with one queue, first in, first out
+	Here   bool          `json:"here,omitempty"`   // the foreground is on the machine of the background
+	Far    time.Duration `json:"far_ns,omitempty"` // what the round trip to a second server takes more; 0: there is none
 }
 
 func (p path) String() string {
 	return fmt.Sprintf("%d Mbit/s, buffer %s, base RTT %s", p.Rate, p.Buffer, p.Base) + p.extras()
 }
+
+// columns is the path in a table with the head pathHead.
+func (p path) columns() string {
+	return fmt.Sprintf("%d, %d ms, %d ms", p.Rate, p.Buffer.Milliseconds(), p.Base.Milliseconds())
+}
+
+const pathHead = "Mbit/s, buffer, base RTT"
 
 // extras are what most paths do not have.
 func (p path) extras() string {
@@ -42,11 +51,17 @@ func (p path) extras() string {
 	if p.Here {
 		s += ", foreground on the same machine"
 	}
+	if p.Far > 0 {
+		s += fmt.Sprintf(", a second server %s further away", p.Far)
+	}
 	return s
 }
 
 // capacity is that of the bottleneck in bytes per second, as tbf counts them: with IP, TCP and Ethernet headers.
 func (p path) capacity() float64 { return float64(p.Rate) * 1e6 / 8 }
+
+// payload is what of that is left for data when packets are full, in bytes per second.
+func (p path) payload() float64 { return p.capacity() * segment / (mtu + 14) }
 
 // room is what fits into the queue of the bottleneck, in bytes.
 func (p path) room() int { return max(int(p.capacity()*p.Buffer.Seconds()), 2*1514) }
@@ -62,8 +77,11 @@ const (
 	person           // who wants the line for something else
 	clients          // how many there are
 	serverIP  = "198.18.0.2"
-	tunLength = 10_000 // packets: a server's burst is not to be lost before it comes to the bottleneck
+	farIP     = "198.18.0.3" // the same server, but further away on paths that have a Far
+	tunLength = 10_000       // packets: a server's burst is not to be lost before it comes to the bottleneck
 )
+
+var farServer = netip.MustParseAddr(farIP)
 
 // bed is two networks and the way between them:
 //
@@ -98,7 +116,7 @@ func newBed(ctx context.Context, p path) (b *bed, err error) {
 			return b, err
 		}
 		// Neither what the kernel remembers of an earlier connection nor IPv6's own chatter may matter.
-		err := (*at).set("ipv4/tcp_no_metrics_save 1", "ipv6/conf/all/disable_ipv6 1", "ipv6/conf/default/disable_ipv6 1")
+		err := (*at).Set("ipv4/tcp_no_metrics_save 1", "ipv6/conf/all/disable_ipv6 1", "ipv6/conf/default/disable_ipv6 1")
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return b, err
 		}
@@ -116,17 +134,17 @@ func clientAddr(i int) string { return fmt.Sprintf("198.18.%d.2", i+1) }
 
 // home connects the clients with the router.
 func (b *bed) home(ctx context.Context) error {
-	lan := []string{"link set lo up", "link add router type veth peer name lan netns " + b.router.path(), "link set router up", "addr add 198.18.9.2/24 dev router"}
+	lan := []string{"link set lo up", "link add router type veth peer name lan netns " + b.router.Path(), "link set router up", "addr add 198.18.9.2/24 dev router"}
 	for i, c := range b.clients {
-		lan = append(lan, fmt.Sprintf("link add c%d type veth peer name wan netns %s", i, c.path()),
+		lan = append(lan, fmt.Sprintf("link add c%d type veth peer name wan netns %s", i, c.Path()),
 			fmt.Sprintf("link set c%d up", i), fmt.Sprintf("addr add 198.18.%d.1/24 dev c%d", i+1, i))
 	}
-	if err := b.lan.ip(ctx, strings.Join(lan, "\n")); err != nil {
+	if err := b.lan.IP(ctx, strings.Join(lan, "\n")); err != nil {
 		return err
 	}
 	router := []string{"link set lo up", "link set lan up", "addr add 198.18.9.1/24 dev lan"}
 	for i, c := range b.clients {
-		err := c.ip(ctx, fmt.Sprintf("link set lo up\nlink set wan up\naddr add %s/24 dev wan\nroute add default via 198.18.%d.1", clientAddr(i), i+1))
+		err := c.IP(ctx, fmt.Sprintf("link set lo up\nlink set wan up\naddr add %s/24 dev wan\nroute add default via 198.18.%d.1", clientAddr(i), i+1))
 		if err == nil {
 			err = errors.Join(c.single("wan"), b.lan.single(fmt.Sprintf("c%d", i)))
 		}
@@ -135,11 +153,11 @@ func (b *bed) home(ctx context.Context) error {
 		}
 		router = append(router, fmt.Sprintf("route add 198.18.%d.0/24 via 198.18.9.2", i+1))
 	}
-	if err := b.router.ip(ctx, strings.Join(router, "\n")); err != nil {
+	if err := b.router.IP(ctx, strings.Join(router, "\n")); err != nil {
 		return err
 	}
-	return errors.Join(b.lan.ip(ctx, "route add default via 198.18.9.1"), b.lan.single("router"), b.router.single("lan"),
-		b.lan.set("ipv4/ip_forward 1"), b.router.set("ipv4/ip_forward 1"))
+	return errors.Join(b.lan.IP(ctx, "route add default via 198.18.9.1"), b.lan.single("router"), b.router.single("lan"),
+		b.lan.Set("ipv4/ip_forward 1"), b.router.Set("ipv4/ip_forward 1"))
 }
 
 // away connects the router with the server, through the forwarder.
@@ -150,7 +168,7 @@ func (b *bed) away(ctx context.Context) error {
 		return err
 	}
 	b.files = append(b.files, near)
-	if err := b.router.ip(ctx, up+"route add 198.18.0.0/24 dev wan"); err != nil {
+	if err := b.router.IP(ctx, up+"route add 198.18.0.0/24 dev wan"); err != nil {
 		return err
 	}
 	far, err := b.server.tun("wan")
@@ -158,7 +176,7 @@ func (b *bed) away(ctx context.Context) error {
 		return err
 	}
 	b.files = append(b.files, far)
-	if err := b.server.ip(ctx, "link set lo up\n"+up+"addr add "+serverIP+"/24 dev wan\nroute add default dev wan"); err != nil {
+	if err := b.server.IP(ctx, "link set lo up\n"+up+"addr add "+serverIP+"/24 dev wan\naddr add "+farIP+"/24 dev wan\nroute add default dev wan"); err != nil {
 		return err
 	}
 	b.forwarder, err = startForwarder(ctx, near, far, b.path)
@@ -170,7 +188,7 @@ func (b *bed) bottleneck(ctx context.Context) error {
 	if b.path.Queue != "" {
 		return nil
 	}
-	return b.router.run(ctx, "", "tc", "qdisc", "add", "dev", "lan", "root", "tbf", "rate", fmt.Sprintf("%dmbit", b.path.Rate),
+	return b.router.Run(ctx, "tc", "qdisc", "add", "dev", "lan", "root", "tbf", "rate", fmt.Sprintf("%dmbit", b.path.Rate),
 		"burst", fmt.Sprint(max(int(b.path.capacity()*burst.Seconds()), 2*1514)), "limit", fmt.Sprint(b.path.room()))
 }
 
@@ -185,7 +203,7 @@ func (b *bed) close() error {
 	}
 	for _, n := range slices.Concat(b.clients[:], []*namespace{b.lan, b.router, b.server}) {
 		if n != nil {
-			n.close()
+			n.Close()
 		}
 	}
 	return err

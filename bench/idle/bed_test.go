@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math"
@@ -168,7 +167,7 @@ func TestJitterKeepsTheOrder(t *testing.T) {
 	w := newWay(-1, -1, forwardOptions{Delay: 10 * time.Millisecond, Jitter: 5 * time.Millisecond, Seed: 1})
 	var before, extra int64
 	for at := int64(time.Second); at < int64(3*time.Second); at += int64(time.Millisecond) {
-		due := w.due(at)
+		due := w.due(at, false)
 		if due < before || due < at+int64(10*time.Millisecond) {
 			t.Fatalf("at %d: due at %d, the one before at %d", at, due, before)
 		}
@@ -176,6 +175,49 @@ func TestJitterKeepsTheOrder(t *testing.T) {
 	}
 	if mean := time.Duration(extra / 2000); mean < 3*time.Millisecond || mean > 15*time.Millisecond {
 		t.Errorf("the mean of what was added is %s", mean)
+	}
+}
+
+// TestFarServerIsFurther: what comes from it is later than the rest, and keeps its own order.
+func TestFarServerIsFurther(t *testing.T) {
+	t.Parallel()
+	const delay, more = 10 * time.Millisecond, 30 * time.Millisecond
+	w := newWay(-1, -1, forwardOptions{Delay: delay, Far: more, Seed: 1})
+	for at := range time.Duration(100) {
+		p := &packet{}
+		copy(p.data[12:], []byte{198, 18, 0, byte(2 + at%2)})
+		w.carry(p, int64(at*time.Millisecond))
+	}
+	before := int64(0)
+	count := map[bool]int64{}
+	for _, p := range w.line {
+		far := p.fromFar()
+		want := time.Duration(2*count[far])*time.Millisecond + delay
+		if far {
+			want += time.Millisecond + more
+		}
+		if p.due != int64(want) || p.due < before {
+			t.Fatalf("packet %d, far %t, is due at %s, want %s, the one ahead at %s", count[far], far, time.Duration(p.due), want, time.Duration(before))
+		}
+		before = p.due
+		count[far]++
+	}
+}
+
+// TestPausesCountByTheirLength: not by how many packets they have made late.
+func TestPausesCountByTheirLength(t *testing.T) {
+	t.Parallel()
+	w := newWay(-1, -1, forwardOptions{})
+	second := int64(time.Second)
+	ms := int64(time.Millisecond)
+	w.began = now() - 100*second
+	w.note(1*second, 1*second+4*ms)      // not too late
+	w.note(2*second, 3*second)           // a pause of a second, and
+	w.note(2*second+10*ms, 3*second)     // others that had to wait, too
+	w.note(2*second+900*ms, 3*second+ms) // one even longer
+	w.note(5*second, 5*second+499*ms)
+	if got := stats(w, newWay(-1, -1, forwardOptions{})).Behind; got < 0.0149 || got > 0.0151 {
+		t.Errorf("1.5 s of 100 s were a share of %.4f", got)
 	}
 }
 
@@ -213,33 +255,4 @@ func newTestWay(t *testing.T, o forwardOptions) (w *way, in, out int) {
 		t.Cleanup(func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) })
 	}
 	return newWay(ends[1], ends[2], o), ends[0], ends[3]
-}
-
-// TestNamespacesVanish: what is in a namespace is not seen from outside, and all of it goes with the bed.
-func TestNamespacesVanish(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("it takes root")
-	}
-	n, err := newNamespace("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.close()
-	var inside []net.Interface
-	if err := n.do(func() (err error) { inside, err = net.Interfaces(); return err }); err != nil {
-		t.Fatal(err)
-	}
-	outside, err := net.Interfaces()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(inside) >= len(outside) || len(inside) == 0 {
-		t.Errorf("inside %v, outside %v", inside, outside)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if c, err := n.dial(ctx, "tcp4", "127.0.0.1:1"); err == nil {
-		_ = c.Close()
-		t.Error("an address of outside answers inside, where the loopback interface is down")
-	}
 }

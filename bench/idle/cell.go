@@ -17,7 +17,7 @@ type phases struct {
 	Lead     time.Duration // the background starts, nothing is counted yet
 	Alone    time.Duration // the background has the line for itself
 	Greedy   time.Duration // a greedy flow wants it, for each congestion control of the foreground
-	Gap      time.Duration // before, between and after them
+	Gap      time.Duration // after each of them
 	Requests time.Duration // small requests beside the background
 	Pages    int           // pages beside the background
 	// Foregrounds are the congestion controls of the greedy flows.
@@ -35,11 +35,11 @@ func (f phases) of(p path) phases {
 
 // baseline and cell are how long they take, if each page takes a second.
 func (f phases) baseline() time.Duration {
-	return time.Duration(len(f.Foregrounds))*(f.Greedy+time.Second) + f.Requests + time.Duration(f.Pages)*time.Second + setup
+	return time.Duration(len(f.Foregrounds))*(f.Greedy+time.Second) + f.Requests/2 + time.Duration(f.Pages)*time.Second + setup
 }
 
 func (f phases) cell() time.Duration {
-	return f.Lead + f.Alone + f.Gap + time.Duration(len(f.Foregrounds))*(f.Greedy+f.Gap) + f.Requests + time.Duration(f.Pages)*time.Second + setup
+	return f.Lead + f.Alone + time.Duration(len(f.Foregrounds))*(f.Greedy+f.Gap) + f.Requests + time.Duration(f.Pages)*time.Second + setup
 }
 
 // duel is what one greedy flow and the background did to each other.
@@ -73,14 +73,19 @@ type result struct {
 	Queue99    float64        `json:"queue99_s"`
 	CPU        float64        `json:"cpu"` // cores for 100 Mbit/s
 	Forwarder  forwarderStats `json:"forwarder"`
+	Baseline   forwarderStats `json:"baseline_forwarder"`
 	timeline   *timeline
 }
 
+// late is how disturbed what it tells is: the cell, or the baseline that it is compared with.
+func (r result) late() float64 { return max(r.Forwarder.Behind, r.Baseline.Behind) }
+
 // baseline is the same path without any background.
 type baseline struct {
-	solo     map[string]float64 // bytes per second of a greedy flow, by its congestion control
-	requests []time.Duration
-	page     time.Duration
+	solo      map[string]float64 // bytes per second of a greedy flow, by its congestion control
+	requests  []time.Duration
+	page      time.Duration
+	forwarder forwarderStats
 }
 
 // stage is a bed with its server and instruments, for one cell.
@@ -106,7 +111,7 @@ func newStage(ctx context.Context, p path) (s *stage, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.server, err = startServer(ctx, b.server); err != nil {
+	if s.server, err = startServer(ctx, b.server, p); err != nil {
 		return s, err
 	}
 	if s.meter, err = startMeter(ctx, b, s.user); err != nil {
@@ -136,7 +141,10 @@ func (b *bench) measureBaseline(ctx context.Context, p path) (base baseline, err
 	if err != nil {
 		return base, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		err = errors.Join(err, s.close())
+		base.forwarder = s.forwarder.stats
+	}()
 	f := b.phases.of(p)
 	base.solo = map[string]float64{}
 	for _, congestion := range f.Foregrounds {
@@ -149,7 +157,8 @@ func (b *bench) measureBaseline(ctx context.Context, p path) (base baseline, err
 			return base, err
 		}
 	}
-	if base.requests, err = s.user.requests(ctx, f.Requests); err != nil {
+	// No more than their median is asked for.
+	if base.requests, err = s.user.requests(ctx, f.Requests/2); err != nil {
 		return base, err
 	}
 	base.page, err = s.pages(ctx, f.Pages)
@@ -174,7 +183,10 @@ func (s *stage) pages(ctx context.Context, n int) (time.Duration, error) {
 
 // measureCell measures one contestant on one path.
 func (b *bench) measureCell(ctx context.Context, c contestant, congestion string, base baseline, p path) (r result, err error) {
-	r = result{Path: p, Contestant: c.Name, Congestion: congestion, IdlePage: base.page.Seconds(), Idle: seconds(base.requests)}
+	r = result{
+		Path: p, Contestant: c.Name, Congestion: congestion,
+		IdlePage: base.page.Seconds(), Idle: seconds(base.requests), Baseline: base.forwarder,
+	}
 	s, err := newStage(ctx, p)
 	if err != nil {
 		return r, err
@@ -209,6 +221,14 @@ func (s *stage) act(ctx context.Context, f phases, r *result, bg *background, ba
 	if err := s.alone(ctx, f, r, bg); err != nil {
 		return err
 	}
+	for _, congestion := range f.Foregrounds {
+		d, err := s.duel(ctx, f, congestion, bg)
+		if err != nil {
+			return err
+		}
+		d.Solo = base.solo[congestion]
+		r.Duels = append(r.Duels, d)
+	}
 	took, err := s.user.requests(ctx, f.Requests)
 	if err != nil {
 		return err
@@ -218,21 +238,7 @@ func (s *stage) act(ctx context.Context, f phases, r *result, bg *background, ba
 	page, err := s.pages(ctx, f.Pages)
 	r.Page = page.Seconds()
 	r.Meanwhile = s.meter.of(machine).rate(at, s.meter.now()) / s.path.capacity()
-	if err != nil {
-		return err
-	}
-	if err := runner.Sleep(ctx, f.Gap); err != nil {
-		return err
-	}
-	for _, congestion := range f.Foregrounds {
-		d, err := s.duel(ctx, f, congestion, bg)
-		if err != nil {
-			return err
-		}
-		d.Solo = base.solo[congestion]
-		r.Duels = append(r.Duels, d)
-	}
-	return nil
+	return err
 }
 
 func (s *stage) alone(ctx context.Context, f phases, r *result, bg *background) error {

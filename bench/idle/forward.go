@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,7 +23,7 @@ import (
 // other work of this program, and no garbage collection, is in its way.
 type forwarder struct {
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
 	out   io.Reader
 	stats forwarderStats // when it has stopped
 }
@@ -32,7 +34,7 @@ type forwarderStats struct {
 	Late50  time.Duration `json:"late50_ns"` // how much later than it should a packet went on
 	Late99  time.Duration `json:"late99_ns"`
 	LateMax time.Duration `json:"late_max_ns"`
-	Behind  float64       `json:"behind"`  // share of the packets that went more than 5 ms late: the machine had other things to do
+	Behind  float64       `json:"behind"`  // share of the time in which packets waited that went more than 5 ms late
 	Largest int           `json:"largest"` // packet, in bytes: more than 1500 and the interfaces make packets of several
 	Full    int64         `json:"full"`    // packets lost for want of room, which must not happen
 	Lost    int64         `json:"lost"`    // packets lost on purpose
@@ -40,7 +42,7 @@ type forwarderStats struct {
 }
 
 func (s forwarderStats) String() string {
-	return fmt.Sprintf("%d packets, late by %s (median), %s (p99), %s (most), %.2f %% by more than 5 ms", s.Packets, s.Late50, s.Late99, s.LateMax, 100*s.Behind)
+	return fmt.Sprintf("%d packets, late by %s (median), %s (p99), %s (most), by more than 5 ms for %.2f %% of the time", s.Packets, s.Late50, s.Late99, s.LateMax, 100*s.Behind)
 }
 
 // forwardCommand is the argument that makes this program a forwarder.
@@ -49,6 +51,7 @@ const forwardCommand = "forward"
 // forwardOptions are for the forwarder, on its command line.
 type forwardOptions struct {
 	Delay  time.Duration // one way
+	Far    time.Duration // what is added on the way from the far server
 	Loss   float64       // of what goes to the clients
 	Jitter time.Duration // mean of what is added at times to the way to the clients
 	Seed   uint64
@@ -63,7 +66,7 @@ func startForwarder(ctx context.Context, near, far *os.File, p path) (*forwarder
 		return nil, err
 	}
 	options, err := json.Marshal(forwardOptions{
-		Delay: p.Base / 2, Loss: p.Loss, Jitter: p.Jitter, Seed: 1, Queue: p.Queue, Rate: p.capacity(), Room: p.room(),
+		Delay: p.Base / 2, Far: p.Far, Loss: p.Loss, Jitter: p.Jitter, Seed: 1, Queue: p.Queue, Rate: p.capacity(), Room: p.room(),
 	})
 	if err != nil {
 		return nil, err
@@ -83,6 +86,12 @@ func startForwarder(ctx context.Context, near, far *os.File, p path) (*forwarder
 	return f, f.cmd.Start()
 }
 
+// setBase changes the round trip of the idle line. What is on its way already keeps its time, and its place.
+func (f *forwarder) setBase(base time.Duration) error {
+	_, err := fmt.Fprintln(f.stdin, int64(base/2))
+	return err
+}
+
 // stop ends the forwarder and reads what it has to tell.
 func (f *forwarder) stop() error {
 	_ = f.stdin.Close() // the end of its input is the sign to end
@@ -90,7 +99,7 @@ func (f *forwarder) stop() error {
 	return errors.Join(err, f.cmd.Wait())
 }
 
-// forward is the forwarder's main: it ends with its standard input.
+// forward is the forwarder's main: it ends with its standard input, whose lines are delays that are to replace the one before.
 func forward(text string, stdin, near, far int, out io.Writer) error {
 	var o forwardOptions
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
@@ -106,16 +115,40 @@ func forward(text string, stdin, near, far int, out io.Writer) error {
 	}
 	down, up := newWay(far, near, o), newWay(near, far, forwardOptions{Delay: o.Delay})
 	fds := []unix.PollFd{{Fd: int32(far), Events: unix.POLLIN}, {Fd: int32(near), Events: unix.POLLIN}, {Fd: int32(stdin), Events: unix.POLLIN}}
-	for fds[2].Revents == 0 {
+	for {
+		fds[2].Revents = 0 // a signal leaves it as it was
 		timeout := unix.NsecToTimespec(max(0, min(down.next(), up.next())-now()))
 		if _, err := unix.Ppoll(fds, &timeout, nil); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
+		}
+		if fds[2].Revents != 0 {
+			delay, err := readDelay(stdin)
+			if errors.Is(err, io.EOF) {
+				return json.NewEncoder(out).Encode(stats(down, up))
+			}
+			if err != nil {
+				return err
+			}
+			down.options.Delay, up.options.Delay = delay, delay
 		}
 		if err := errors.Join(down.move(), up.move()); err != nil {
 			return err
 		}
 	}
-	return json.NewEncoder(out).Encode(stats(down, up))
+}
+
+// readDelay reads a line of standard input, which comes in one piece.
+func readDelay(stdin int) (time.Duration, error) {
+	line := make([]byte, 64)
+	n, err := unix.Read(stdin, line)
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	delay, err := strconv.ParseInt(strings.TrimSpace(string(line[:n])), 10, 64)
+	return time.Duration(delay), err
 }
 
 // now is the monotonic clock, in nanoseconds since some beginning.

@@ -33,6 +33,7 @@ type evening struct {
 	Background float64   `json:"background"` // bytes that came to the machine, as on the wire
 	Requests   []float64 `json:"requests_s"`
 	Pages      []float64 `json:"pages_s"`
+	Late       float64   `json:"late"` // share of the time
 }
 
 // keeps is the share of its bytes that is left to the foreground.
@@ -98,7 +99,10 @@ func (b *bench) evening(ctx context.Context, l long, c *contestant) (e evening, 
 	if err != nil {
 		return e, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		err = errors.Join(err, s.close())
+		e.Late = s.forwarder.stats.Behind
+	}()
 	if c != nil {
 		size := int64(l.Path.capacity() * (l.Length + time.Minute).Seconds())
 		bg, err := b.begin(ctx, s, *c, load{host: s.clients[machine], url: url(l.Congestion, size)})
@@ -167,4 +171,5 @@ func (l long) markdown(w io.Writer) {
 		fmt.Fprintf(w, "| small requests, p%.0f, ms | %.0f | %.0f |\n", 100*q, 1e3*quantile(l.Without.Requests, q), 1e3*quantile(l.With.Requests, q))
 	}
 	fmt.Fprintf(w, "| pages, median, s | %.2f | %.2f |\n", median(l.Without.Pages), median(l.With.Pages))
+	fmt.Fprintf(w, "| %s | %s | %s |\n", lateHead, lateCell([]float64{l.Without.Late}), lateCell([]float64{l.With.Late}))
 }

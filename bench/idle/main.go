@@ -6,7 +6,7 @@
 //
 // Files: plan.go is what is to be measured; bed.go the network, namespace.go and forward.go (with way.go and discipline.go) what
 // it is made of; server.go and foreground.go are what runs on it, background.go the contestants; meter.go and series.go watch;
-// cell.go, share.go and long.go are the measurements; report.go and timeline.go show them.
+// cell.go, share.go, situation.go and long.go are the measurements, calm.go says when they count; report.go and timeline.go show them.
 package main
 
 import (
@@ -55,11 +55,19 @@ type bench struct {
 	plots  string
 	report *report
 	eta    eta
+	// idle are the lines without a background, each measured once in a round.
+	idle map[round]baseline
+}
+
+// round is a path in one of the runs.
+type round struct {
+	path path
+	run  int
 }
 
 // measure goes through the plans and prints the report.
 func measure(ctx context.Context, o options, all []plan) (err error) {
-	b := &bench{plots: o.plots, report: newReport(), eta: eta{began: time.Now()}}
+	b := &bench{plots: o.plots, report: newReport(), eta: eta{began: time.Now()}, idle: map[round]baseline{}}
 	if b.dir, err = os.MkdirTemp(o.dir, "ebb-idle-"); err != nil {
 		return err
 	}
@@ -67,9 +75,7 @@ func measure(ctx context.Context, o options, all []plan) (err error) {
 	if b.ebb, err = runner.Ebb(ctx, o.ebb, b.dir); err != nil {
 		return err
 	}
-	for _, p := range all {
-		b.eta.total += p.work()
-	}
+	b.eta.total = work(all)
 	fmt.Fprintf(os.Stderr, "This takes about %s.\n", b.eta.total.Round(time.Minute))
 	for _, b.plan = range all {
 		if err = b.measurePlan(ctx); err != nil {
@@ -84,11 +90,11 @@ func measure(ctx context.Context, o options, all []plan) (err error) {
 }
 
 func (b *bench) measurePlan(ctx context.Context) error {
-	parts := map[string]func(context.Context) error{"cells": b.measureCells, "share": b.measureShares, "long": b.measureLong}
+	parts := map[string]func(context.Context) error{"cells": b.measureCells, "share": b.measureShares, "situations": b.measureSituations, "long": b.measureLong}
 	for _, part := range b.parts {
 		measure, ok := parts[part]
 		if !ok {
-			return fmt.Errorf("-only %s: the parts are cells, share and long", part)
+			return fmt.Errorf("-only %s: the parts are cells, share, situations and long", part)
 		}
 		err := measure(ctx)
 		if ctx.Err() != nil {
@@ -115,14 +121,15 @@ func (b *bench) measureCells(ctx context.Context) error {
 
 // measurePath measures every contestant on a path, once.
 func (b *bench) measurePath(ctx context.Context, p path, run int) error {
-	base, err := b.measureBaseline(ctx, p)
+	base, err := b.baseline(ctx, p, run)
 	if err != nil {
 		return err
 	}
-	b.eta.done(b.phases.of(p).baseline())
 	for _, server := range b.servers {
 		for _, c := range b.contestants {
-			r, err := b.measureCell(ctx, c, server, base, p)
+			r, err := calmly(b, func(r result) float64 { return r.Forwarder.Behind }, func() (result, error) {
+				return b.measureCell(ctx, c, server, base, p)
+			})
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

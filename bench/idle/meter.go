@@ -36,7 +36,7 @@ func startMeter(ctx context.Context, b *bed, u *user) (*meter, error) {
 		m.here = u
 	}
 	for i, host := range b.clients {
-		err := host.do(func() (err error) {
+		err := host.Do(func() (err error) {
 			m.files[i], err = os.Open("/proc/thread-self/net/dev") // it stays that of this namespace
 			return err
 		})
@@ -85,8 +85,8 @@ func (m *meter) read() error {
 		counts[i] = n
 	}
 	if m.here != nil {
-		// The interface tells only of both together. A full packet has 1448 bytes of data.
-		counts[person] = m.here.got.Load() * (mtu + 14) / 1448
+		// The interface tells only of both together.
+		counts[person] = m.here.got.Load() * (mtu + 14) / segment
 		counts[machine] -= counts[person]
 	}
 	at := m.now()

@@ -57,6 +57,7 @@ func sets() []set {
 		{"loss1", with("-only=cells", "-rates=20", "-loss=0.01")},
 		{"jitter", with("-only=cells", "-jitter=2ms")},
 		{"share", []string{"-only=share", "-buffers=100", "-contestants=curl,ebb low"}},
+		{"situations", []string{"-only=situations", "-rates=20", "-buffers=100", "-bases=20"}},
 		{"long", []string{"-only=long", "-rates=20", "-buffers=100", "-bases=20", "-contestants=ebb low"}},
 	}
 }
@@ -72,7 +73,7 @@ func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("idle", flag.ContinueOnError)
 	f.StringVar(&o.sets, "sets", "", "comma-separated `sets` of what is measured, or all; other flags override theirs: "+setNames()+"; and plots")
-	f.StringVar(&o.only, "only", "cells,share", "comma-separated `parts`: cells, share (two background flows), long (see -long)")
+	f.StringVar(&o.only, "only", "cells,share", "comma-separated `parts`: cells, share (two background flows), situations (of ebb), long (see -long)")
 	f.BoolVar(&o.quick, "quick", false, "short phases; without -sets, one run of the main cells, in less than three minutes")
 	f.StringVar(&o.rates, "rates", "20,100", "of the bottleneck, in `Mbit/s`")
 	f.StringVar(&o.buffers, "buffers", "50,100,200", "of the bottleneck, in `ms`")
@@ -115,6 +116,7 @@ type plan struct {
 	servers     []string
 	phases      phases
 	runs        int
+	tries       int // of a run, at most, while the machine is busy
 	long        time.Duration
 }
 
@@ -153,13 +155,14 @@ func newPlan(name string, args []string) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{name: name, runs: o.runs, long: o.long, parts: strings.Split(o.only, ","), servers: strings.Split(o.servers, ",")}
+	p := plan{name: name, runs: o.runs, tries: 3, long: o.long, parts: strings.Split(o.only, ","), servers: strings.Split(o.servers, ",")}
 	p.phases = phases{
-		Lead: 5 * time.Second, Alone: 8 * time.Second, Greedy: 10 * time.Second, Gap: 7 * time.Second, Requests: 8 * time.Second, Pages: 5,
+		Lead: 4 * time.Second, Alone: 8 * time.Second, Greedy: 10 * time.Second, Gap: 6 * time.Second, Requests: 8 * time.Second, Pages: 5,
 		Foregrounds: strings.Split(o.foregrounds, ","),
 	}
 	if o.quick {
-		p.phases.Lead, p.phases.Alone, p.phases.Greedy, p.phases.Gap, p.phases.Pages = 4*time.Second, 5*time.Second, 8*time.Second, 5*time.Second, 3
+		p.phases.Alone, p.phases.Greedy, p.phases.Gap, p.phases.Pages = 5*time.Second, 8*time.Second, 5*time.Second, 3
+		p.tries = 1
 	}
 	for name := range strings.SplitSeq(o.contestants, ",") {
 		all := contestants()
@@ -222,18 +225,42 @@ func names(cs []contestant) []string {
 // The work that the parts of a plan are, with the time that it takes to set up a bed.
 const setup = 2 * time.Second
 
-func (p plan) work() time.Duration {
+// work is how long plans take if nothing has to be measured again.
+func work(plans []plan) time.Duration {
+	var sum time.Duration
+	known := map[round]bool{}
+	for _, p := range plans {
+		for run := range p.runs {
+			for _, way := range p.paths {
+				if slices.ContainsFunc(p.parts, needsBaseline) && !known[round{way, run}] {
+					known[round{way, run}] = true
+					sum += p.phases.of(way).baseline()
+				}
+				sum += p.workOn(way, run)
+			}
+		}
+	}
+	return sum
+}
+
+func needsBaseline(part string) bool { return part == "cells" || part == "situations" }
+
+// workOn is what one run takes on a path, once its idle line is known.
+func (p plan) workOn(way path, run int) time.Duration {
 	var sum time.Duration
 	times := time.Duration(len(p.contestants) * len(p.servers))
 	for _, part := range p.parts {
-		for _, way := range p.paths {
-			f := p.phases.of(way)
-			switch part {
-			case "cells":
-				sum += time.Duration(p.runs) * (f.baseline() + times*f.cell())
-			case "share":
-				sum += time.Duration(p.runs) * times * sharing
-			case "long":
+		switch part {
+		case "cells":
+			sum += times * p.phases.of(way).cell()
+		case "share":
+			sum += times * sharing
+		case "situations":
+			for _, s := range scenes() {
+				sum += s.lasts
+			}
+		case "long":
+			if run == 0 {
 				sum += 2 * times * p.long
 			}
 		}

@@ -19,11 +19,13 @@ import (
 
 // report is everything that was measured.
 type report struct {
-	Started time.Time `json:"started"`
-	Machine string    `json:"machine"`
-	Results []result  `json:"cells,omitempty"`
-	Shares  []share   `json:"shares,omitempty"`
-	Longs   []long    `json:"long,omitempty"`
+	Started    time.Time   `json:"started"`
+	Machine    string      `json:"machine"`
+	Results    []result    `json:"cells,omitempty"`
+	Shares     []share     `json:"shares,omitempty"`
+	Situations []situation `json:"situations,omitempty"`
+	Longs      []long      `json:"long,omitempty"`
+	Again      int         `json:"measured_again"` // because the machine was busy
 }
 
 func newReport() *report {
@@ -36,12 +38,15 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(r)
 	}
-	fmt.Fprintf(w, "Measured %s on %s.\n", r.Started.Format("2 January 2006 15:04"), r.Machine)
+	fmt.Fprintf(w, "Measured %s on %s. %s\n", r.Started.Format("2 January 2006 15:04"), r.Machine, lateLegend(r.Again))
 	for _, g := range groups(r.Results) {
 		g.markdown(w)
 	}
 	if len(r.Shares) > 0 {
 		sharesMarkdown(w, r.Shares)
+	}
+	if len(r.Situations) > 0 {
+		situationsMarkdown(w, r.Situations)
 	}
 	for _, l := range r.Longs {
 		l.markdown(w)
@@ -112,23 +117,17 @@ func (g group) markdown(w io.Writer) {
 			}
 		}
 	}
-	heads := []string{"Mbit/s, buffer, base RTT", "background", "alone, %"}
+	heads := []string{pathHead, "background", "alone, %"}
 	for _, head := range []string{"%s foreground keeps, %%", "yields to %s in, s", "reclaims after %s in, s"} {
 		for _, d := range duels {
 			heads = append(heads, fmt.Sprintf(head, d.Congestion))
 		}
 	}
-	heads = append(heads, "small requests, added p50 / p99, ms", "page, × idle", "background meanwhile, %", "CPU, % of a core per 100 Mbit/s")
+	heads = append(heads, "small requests, added p50 / p99, ms", "page, × idle", "background meanwhile, %", "CPU, % of a core per 100 Mbit/s", lateHead)
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
-	var behind []float64
 	for _, row := range g.rows {
-		p := row[0].Path
-		fmt.Fprintf(w, "| %d, %d ms, %d ms | %s |\n", p.Rate, p.Buffer.Milliseconds(), p.Base.Milliseconds(), strings.Join(cells(row), " | "))
-		for _, r := range row {
-			behind = append(behind, 100*r.Forwarder.Behind)
-		}
+		fmt.Fprintf(w, "| %s | %s |\n", row[0].Path.columns(), strings.Join(cells(row), " | "))
 	}
-	fmt.Fprintf(w, "\nIn the median run the forwarder was more than 5 ms late for %.2f %% of the packets, in the worst for %.2f %%.\n", median(behind), slices.Max(behind))
 }
 
 // cells are the columns of a contestant: medians of the runs, with the worst where there are several.
@@ -145,6 +144,10 @@ func cells(runs []result) []string {
 		return append(out, "failed"+failed)
 	}
 	low, high := spread(ok, slices.Min), spread(ok, slices.Max)
+	var late []float64
+	for _, r := range ok {
+		late = append(late, r.late())
+	}
 	out = append(out, low("%.1f", func(r result) float64 { return 100 * r.Alone })+failed)
 	for i := range ok[0].Duels {
 		out = append(out, low("%.0f", func(r result) float64 { return 100 * r.Duels[i].keeps() }))
@@ -158,7 +161,7 @@ func cells(runs []result) []string {
 	return append(out, addedCell(ok),
 		high("%.2f", func(r result) float64 { return r.Page / r.IdlePage }),
 		low("%.0f", func(r result) float64 { return 100 * r.Meanwhile }),
-		high("%.1f", func(r result) float64 { return 100 * r.CPU }))
+		high("%.1f", func(r result) float64 { return 100 * r.CPU }), lateCell(late))
 }
 
 // lasting makes what never happened last forever.
@@ -170,8 +173,8 @@ func lasting(seconds float64) float64 {
 }
 
 // spread returns how to print a figure of several runs: the median and, when there are several, the worst.
-func spread(runs []result, worst func([]float64) float64) func(format string, figure func(result) float64) string {
-	return func(format string, figure func(result) float64) string {
+func spread[T any](runs []T, worst func([]float64) float64) func(format string, figure func(T) float64) string {
+	return func(format string, figure func(T) float64) string {
 		var values []float64
 		for _, r := range runs {
 			values = append(values, figure(r))

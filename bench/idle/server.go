@@ -22,7 +22,8 @@ var ports = map[string]int{"cubic": 8001, "bbr": 8002}
 
 const echoPort = 7
 
-// server is an HTTP server with files of any size, as fast as the line takes them: /bytes/N has N bytes.
+// server is an HTTP server with files of any size: /bytes/N has N bytes, and comes as fast as the line takes it; /bursts/N and
+// /stalls/N do not.
 type server struct {
 	http []*http.Server
 	echo net.PacketConn
@@ -30,23 +31,32 @@ type server struct {
 
 // url is that of a file of so many bytes, sent with a congestion control.
 func url(congestion string, size int64) string {
-	return fmt.Sprintf("http://%s:%d/bytes/%d", serverIP, ports[congestion], size)
+	return fileURL(serverIP, congestion, "bytes", size)
 }
 
-func startServer(ctx context.Context, n *namespace) (*server, error) {
+func fileURL(host, congestion, kind string, size int64) string {
+	return fmt.Sprintf("http://%s:%d/%s/%d", host, ports[congestion], kind, size)
+}
+
+func startServer(ctx context.Context, n *namespace, p path) (*server, error) {
 	s := &server{}
-	handler := http.NewServeMux()
 	content := newContent()
-	handler.HandleFunc("GET /bytes/{size}", func(w http.ResponseWriter, r *http.Request) {
-		size, err := strconv.ParseInt(r.PathValue("size"), 10, 64)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+	serve := func(supply func() supply) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			size, err := strconv.ParseInt(r.PathValue("size"), 10, 64)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			w.Header().Set("ETag", `"`+r.PathValue("size")+`"`)
+			w.Header().Set("Content-Type", "application/octet-stream")
+			http.ServeContent(w, r, "", time.Time{}, &reader{ctx: r.Context(), content: content, size: size, supply: supply()})
 		}
-		w.Header().Set("ETag", `"`+r.PathValue("size")+`"`)
-		w.Header().Set("Content-Type", "application/octet-stream")
-		http.ServeContent(w, r, "", time.Time{}, &reader{content: content, size: size})
-	})
+	}
+	handler := http.NewServeMux()
+	handler.HandleFunc("GET /bytes/{size}", serve(func() supply { return endless }))
+	handler.HandleFunc("GET /bursts/{size}", serve(func() supply { return inBursts(p) }))
+	handler.HandleFunc("GET /stalls/{size}", serve(func() supply { return withStalls }))
 	for congestion, port := range ports {
 		l, err := listen(ctx, n, congestion, port)
 		if err != nil {
@@ -56,7 +66,7 @@ func startServer(ctx context.Context, n *namespace) (*server, error) {
 		s.http = append(s.http, h)
 		go func() { _ = h.Serve(l) }() // until close
 	}
-	err := n.do(func() (err error) {
+	err := n.Do(func() (err error) {
 		s.echo, err = new(net.ListenConfig).ListenPacket(ctx, "udp4", fmt.Sprintf("%s:%d", serverIP, echoPort))
 		return err
 	})
@@ -79,8 +89,8 @@ func listen(ctx context.Context, n *namespace, congestion string, port int) (l n
 		}
 		return errors.Join(err, failed)
 	}}
-	err = n.do(func() error {
-		l, err = config.Listen(ctx, "tcp4", fmt.Sprintf("%s:%d", serverIP, port))
+	err = n.Do(func() error {
+		l, err = config.Listen(ctx, "tcp4", fmt.Sprintf(":%d", port))
 		return err
 	})
 	return l, err
@@ -118,6 +128,8 @@ func newContent() []byte {
 
 // reader reads one file.
 type reader struct {
+	ctx     context.Context
+	supply  supply
 	content []byte
 	size    int64
 	at      int64
@@ -127,8 +139,13 @@ func (r *reader) Read(b []byte) (int, error) {
 	if r.at >= r.size {
 		return 0, io.EOF
 	}
+	n, err := r.supply(r.ctx, len(b))
+	if err != nil {
+		return 0, err
+	}
+	b = b[:n]
 	from := r.content[r.at%int64(len(r.content)):]
-	n := copy(b, from[:min(int64(len(from)), r.size-r.at)])
+	n = copy(b, from[:min(int64(len(from)), r.size-r.at)])
 	r.at += int64(n)
 	return n, nil
 }

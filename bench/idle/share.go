@@ -24,16 +24,19 @@ const (
 
 // share is how two background transfers on two machines divide the line.
 type share struct {
-	Path       path       `json:"path"`
-	Contestant string     `json:"contestant"`
-	Congestion string     `json:"server"`
-	Run        int        `json:"run"`
-	Failed     string     `json:"failed,omitempty"`
-	Shares     [2]float64 `json:"shares"` // of the link; the first is the one that started first
-	Jain       float64    `json:"jain"`
-	Stretches  []float64  `json:"stretches"` // Jain's index of each stretch
+	Path       path           `json:"path"`
+	Contestant string         `json:"contestant"`
+	Congestion string         `json:"server"`
+	Run        int            `json:"run"`
+	Failed     string         `json:"failed,omitempty"`
+	Shares     [2]float64     `json:"shares"` // of the link; the first is the one that started first
+	Jain       float64        `json:"jain"`
+	Stretches  []float64      `json:"stretches"` // Jain's index of each stretch
+	Forwarder  forwarderStats `json:"forwarder"`
 	timeline   *timeline
 }
+
+func (s share) late() float64 { return s.Forwarder.Behind }
 
 // measureShares measures every contestant beside a second one of its kind.
 func (b *bench) measureShares(ctx context.Context) error {
@@ -41,8 +44,11 @@ func (b *bench) measureShares(ctx context.Context) error {
 		for _, p := range b.paths {
 			for _, server := range b.servers {
 				for _, c := range b.contestants {
-					s := share{Path: p, Contestant: c.Name, Congestion: server, Run: run}
-					err := b.measureShare(ctx, c, &s)
+					s, err := calmly(b, share.late, func() (share, error) {
+						s := share{Path: p, Contestant: c.Name, Congestion: server, Run: run}
+						err := b.measureShare(ctx, c, &s)
+						return s, err
+					})
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}
@@ -67,7 +73,10 @@ func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		err = errors.Join(err, s.close())
+		r.Forwarder = s.forwarder.stats
+	}()
 	began := s.meter.now()
 	size := int64(r.Path.capacity() * (shareFor + shareLater + 10*time.Second).Seconds())
 	first, err := b.begin(ctx, s, c, load{host: s.clients[machine], url: url(r.Congestion, size)})
@@ -100,24 +109,25 @@ func (b *bench) measureShare(ctx context.Context, c contestant, r *share) (err e
 
 func sharesMarkdown(w io.Writer, shares []share) {
 	fmt.Fprintf(w, "\n### Two background transfers of two machines, over %.0f s\n\n", shareFor.Seconds())
-	fmt.Fprintf(w, "| path | server | background | Jain, median (worst) | within %.0f s | both together, %% of the link |\n|---|---|---|---|---|---|\n", stretch.Seconds())
+	fmt.Fprintf(w, "| path | server | background | Jain, median (worst) | within %.0f s | both together, %% of the link | %s |\n|---|---|---|---|---|---|---|\n", stretch.Seconds(), lateHead)
 	for len(shares) > 0 {
 		first := shares[0]
-		var index, within, sum []float64
+		var index, within, sum, late []float64
 		shares = slices.DeleteFunc(slices.Clone(shares), func(s share) bool {
 			if s.Path != first.Path || s.Contestant != first.Contestant || s.Congestion != first.Congestion {
 				return false
 			}
 			if s.Failed == "" {
 				index, within, sum = append(index, s.Jain), append(within, s.Stretches...), append(sum, 100*(s.Shares[0]+s.Shares[1]))
+				late = append(late, s.late())
 			}
 			return true
 		})
 		if len(index) == 0 {
-			fmt.Fprintf(w, "| %s | %s | %s | failed: %s | | |\n", first.Path, first.Congestion, first.Contestant, first.Failed)
+			fmt.Fprintf(w, "| %s | %s | %s | failed: %s | | | |\n", first.Path, first.Congestion, first.Contestant, first.Failed)
 			continue
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %.3f (%.3f) | %.3f (%.3f) | %.0f |\n", first.Path, first.Congestion, first.Contestant,
-			median(index), slices.Min(index), median(within), slices.Min(within), median(sum))
+		fmt.Fprintf(w, "| %s | %s | %s | %.3f (%.3f) | %.3f (%.3f) | %.0f | %s |\n", first.Path, first.Congestion, first.Contestant,
+			median(index), slices.Min(index), median(within), slices.Min(within), median(sum), lateCell(late))
 	}
 }

@@ -5,6 +5,8 @@ package main
 import (
 	"errors"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +14,7 @@ import (
 
 const (
 	mtu       = 1500
+	segment   = 1448 // the data of a full packet
 	wayLength = 8192 // packets on their way and in the queue: 100 Mbit/s for a second
 )
 
@@ -23,8 +26,8 @@ type way struct {
 	random   *rand.Rand
 
 	free []*packet
-	line []*packet // on their way
-	last int64     // when the last of them is due
+	line []*packet // on their way, by when they are due
+	last [2]int64  // when the last one from each of the server's addresses is due
 
 	queue   discipline // nil: there is no bottleneck
 	waiting int        // packets in it
@@ -33,6 +36,9 @@ type way struct {
 	extra      int64 // what the jitter adds now
 	extraUntil int64
 	late       [lateBuckets]int64
+	began      int64 // when there was nothing yet
+	behind     int64 // for how long it has been too late, in all
+	caughtUp   int64 // when the last of that was over
 	stats      forwarderStats
 }
 
@@ -47,10 +53,11 @@ type packet struct {
 const (
 	lateStep    = 10 * time.Microsecond
 	lateBuckets = 2000
+	tooLate     = 5 * time.Millisecond
 )
 
 func newWay(from, to int, o forwardOptions) *way {
-	w := &way{from: from, to: to, options: o, random: rand.New(rand.NewPCG(o.Seed, 2))}
+	w := &way{from: from, to: to, options: o, began: now(), random: rand.New(rand.NewPCG(o.Seed, 2))}
 	for range wayLength {
 		w.free = append(w.free, &packet{})
 	}
@@ -90,8 +97,9 @@ func (w *way) move() error {
 		case w.options.Loss > 0 && w.random.Float64() < w.options.Loss:
 			w.stats.Lost++
 		default:
-			p.size, p.due = n, w.due(now())
-			w.free, w.line = w.free[:len(w.free)-1], append(w.line, p)
+			p.size = n
+			w.free = w.free[:len(w.free)-1]
+			w.carry(p, now())
 		}
 		if err := w.send(); err != nil {
 			return err
@@ -99,9 +107,22 @@ func (w *way) move() error {
 	}
 }
 
+// carry puts a packet on the line.
+func (w *way) carry(p *packet, at int64) {
+	p.due = w.due(at, w.options.Far > 0 && p.fromFar())
+	i := len(w.line)
+	for i > 0 && w.line[i-1].due > p.due {
+		i--
+	}
+	w.line = slices.Insert(w.line, i, p)
+}
+
 // due is when a packet that comes now shall go on: after the delay and what the jitter adds, but never before the one ahead of it.
-func (w *way) due(at int64) int64 {
-	due := at + int64(w.options.Delay)
+func (w *way) due(at int64, far bool) int64 {
+	due, last := at+int64(w.options.Delay), &w.last[0]
+	if far {
+		due, last = due+int64(w.options.Far), &w.last[1]
+	}
 	if w.options.Jitter > 0 {
 		if at >= w.extraUntil {
 			w.extra = int64(w.random.ExpFloat64() * float64(w.options.Jitter))
@@ -109,8 +130,13 @@ func (w *way) due(at int64) int64 {
 		}
 		due += w.extra
 	}
-	w.last = max(w.last, due)
-	return w.last
+	*last = max(*last, due)
+	return *last
+}
+
+// fromFar tells whether an IPv4 packet comes from the far server.
+func (p *packet) fromFar() bool {
+	return netip.AddrFrom4([4]byte(p.data[12:16])) == farServer
 }
 
 // jitterLasts is how long a delay stays before another one is drawn, as when a radio channel changes.
@@ -124,7 +150,7 @@ func (w *way) send() error {
 		if at < p.due {
 			break
 		}
-		w.note(time.Duration(at - p.due))
+		w.note(p.due, at)
 		w.line = w.line[1:]
 		if w.queue == nil {
 			if err := w.write(p); err != nil {
@@ -159,9 +185,16 @@ func (w *way) squeeze() error {
 	return nil
 }
 
-func (w *way) note(late time.Duration) {
+// note takes note of when a packet went on. A pause of the machine makes those late that are on the line, and they are few: what
+// counts is how long it was.
+func (w *way) note(due, at int64) {
+	late := time.Duration(at - due)
 	w.late[min(late/lateStep, lateBuckets-1)]++
 	w.stats.LateMax = max(w.stats.LateMax, late)
+	if late > tooLate {
+		w.behind += at - max(due, w.caughtUp)
+		w.caughtUp = at
+	}
 }
 
 // drop forgets a packet that was in the queue.
@@ -192,16 +225,12 @@ func stats(ways ...*way) forwarderStats {
 		all.Dropped += w.stats.Dropped
 		all.LateMax = max(all.LateMax, w.stats.LateMax)
 		all.Largest = max(all.Largest, w.stats.Largest)
+		all.Behind = max(all.Behind, float64(w.behind)/float64(max(now()-w.began, 1)))
 		for i, n := range w.late {
 			late[i] += n
 			noted += n
 		}
 	}
-	var behind int64
-	for _, n := range late[5*time.Millisecond/lateStep:] {
-		behind += n
-	}
-	all.Behind = float64(behind) / float64(max(noted, 1))
 	quantile := func(q float64) time.Duration {
 		var below int64
 		for i, n := range late {
