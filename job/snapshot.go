@@ -25,7 +25,8 @@ type Snapshot struct {
 // line together, and unknown where the system is the mechanism.
 type IdleBandwidth struct {
 	// Mechanism is "window" where the receive windows of the connections are held so that next to nothing waits in a queue on the
-	// line (Linux), and "system" where the system has been asked for such a thing (macOS, Windows).
+	// line (Linux), "system" where the system has been asked for such a thing (macOS, Windows), and "rate" where neither can be:
+	// reads wait, by what probes of the path tell.
 	Mechanism string `json:"mechanism"`
 	// State is "ramping" while the rate grows as nobody else wants the line, "holding" while the line is used up, "yielding" while
 	// somebody else has it, and "draining" for moments that show the line without a queue.

@@ -297,6 +297,7 @@ func (r *run) read(ctx context.Context, body io.Reader, buf []byte) (int, error)
 	}
 	n, err := body.Read(buf[:granted])
 	r.pace.Took(granted, n)
+	r.flow.Took(n)
 	r.came.Add(int64(n))
 	return n, err
 }

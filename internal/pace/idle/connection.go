@@ -58,7 +58,7 @@ func (c *connection) observe(now time.Duration, s Sample, queue time.Duration) b
 		c.route.add(now, s.RTT)
 	}
 	delay := s.RTT - c.base.min()
-	if c.sampled > 0 && delay > idleDoubt && c.idled(delay, silence) {
+	if !s.Probed && c.sampled > 0 && delay > idleDoubt && c.idled(delay, silence) {
 		return false
 	}
 	c.delay, c.sampled = delay, now

@@ -3,6 +3,7 @@ package idle
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Flow is a transfer that shares lines with others: a job with all its connections.
@@ -10,8 +11,12 @@ type Flow struct {
 	manager *Manager
 
 	// Guarded by manager.mu.
-	weight int
-	links  map[*link]struct{} // of its requests
+	weight  int
+	links   map[*link]struct{} // of its requests
+	setRate func(int64)        // see PaceBy
+	rate    int64              // that has been set
+
+	taken atomic.Int64 // bytes read, but for those that were counted
 }
 
 // Mechanism is what makes room for others.
@@ -19,10 +24,11 @@ type Mechanism string
 
 // The mechanisms.
 const (
-	// NoMechanism is for what is not held back: in the foreground, without a connection, over loopback, or on a system where only rate
-	// limits can.
+	// NoMechanism is for what is not held back: in the foreground, without a connection, over loopback, or where only [RateMechanism]
+	// could and no probe comes back.
 	NoMechanism     Mechanism = ""
 	WindowMechanism Mechanism = "window" // this package holds the receive window (Linux)
+	RateMechanism   Mechanism = "rate"   // this package holds back what is read, by probes of the path (elsewhere)
 	SystemMechanism Mechanism = "system" // the system's own LEDBAT, which shows nothing of itself (macOS, Windows)
 )
 
@@ -52,6 +58,7 @@ func (f *Flow) Use(conn net.Conn) (release func()) {
 	f.links[l] = struct{}{}
 	l.wait(1) // the beginning of an answer may be all of it
 	m.settle(l)
+	f.admit()
 	return sync.OnceFunc(func() { f.release(l) })
 }
 
@@ -68,6 +75,7 @@ func (f *Flow) release(l *link) {
 		delete(f.links, l)
 		delete(l.flows, f)
 		m.settle(l)
+		f.admit()
 	}
 }
 
@@ -82,7 +90,7 @@ func (f *Flow) SetWeight(weight int) {
 	}
 }
 
-// Status is how the flow's line is shared now. With [WindowMechanism] it says what the controller of the path does, over all
+// Status is how the flow's line is shared now. With [WindowMechanism] and [RateMechanism] it says what the controller of the path does, over all
 // connections on that.
 func (f *Flow) Status() (Mechanism, Status) {
 	m := f.manager
@@ -91,7 +99,7 @@ func (f *Flow) Status() (Mechanism, Status) {
 	mechanism := NoMechanism
 	for l := range f.links {
 		if l.path != nil {
-			return WindowMechanism, l.path.control.Status()
+			return l.path.mechanism(), l.path.control.Status()
 		}
 		if l.held && l.preferred {
 			mechanism = SystemMechanism

@@ -48,7 +48,7 @@ func (p *path) show(name string) Line {
 		is = Status{Capacity: is.Capacity, Base: is.Base} // the rest is of the last connection
 	}
 	return Line{
-		Name: name, Mechanism: WindowMechanism, Connections: len(p.links), Status: is,
+		Name: name, Mechanism: p.mechanism(), Connections: len(p.links), Status: is,
 		Spent: maps.Clone(p.spent), Yields: maps.Clone(p.yields),
 	}
 }

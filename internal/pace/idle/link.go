@@ -23,6 +23,7 @@ type link struct {
 	line      *line
 
 	sensor
+	paced
 	sample Sample
 	seen   reading
 	window int64 // that has been set; 0 for none
@@ -64,13 +65,16 @@ func (l *link) weight() int {
 
 // begin makes the connection a new one for the controller.
 func (l *link) begin(id uint64) {
-	l.sensor = sensor{}
+	l.sensor, l.paced = sensor{}, paced{}
 	l.sample = Sample{ID: id, Route: routeOf(l.conn)}
 	l.window = 0
 }
 
 // look brings the sample up to date.
 func (l *link) look(now time.Duration) error {
+	if l.path.prober != nil {
+		return l.raw.Control(func(uintptr) {}) // fails once it is closed
+	}
 	if err := l.raw.Control(l.observe); err != nil {
 		return err
 	}
@@ -96,6 +100,10 @@ func (l *link) wait(lot int) {
 // hold sets the window, also when the kernel has let it grow on its own since. Less than one packet has the server wait for a timer
 // before each: that is what a window of 0 asks for, and nothing else should.
 func (l *link) hold(window int64) {
+	if l.path.prober != nil {
+		l.pace(window)
+		return
+	}
 	if window > 0 {
 		window = max(window, int64(l.sample.MSS))
 	}
@@ -109,7 +117,10 @@ func (l *link) hold(window int64) {
 // open gives the window back to the kernel.
 func (l *link) open() {
 	l.wait(1)
-	if l.window > 0 {
+	switch {
+	case l.rate > 0:
+		l.unpace()
+	case l.window > 0:
 		l.window = 0
 		_ = l.set(openWindow)
 	}

@@ -27,6 +27,7 @@ const (
 type Manager struct {
 	log     *slog.Logger
 	control func(seed uint64) controller
+	windows bool // can be held
 	locate  func(*net.TCPConn) (place, bool)
 	start   time.Time     // zero of all clocks
 	wake    chan struct{} // tells Run that due has changed; holds one
@@ -51,7 +52,7 @@ type controller interface {
 // New returns a manager without flows. It marks packets (see [Manager.Mark]).
 func New(log *slog.Logger) *Manager {
 	return &Manager{
-		log: log, control: func(seed uint64) controller { return NewController(seed) }, locate: locate,
+		log: log, control: func(seed uint64) controller { return NewController(seed) }, windows: windowed, locate: locate,
 		start: time.Now(), wake: make(chan struct{}, 1), marking: true, due: never,
 		links: map[*net.TCPConn]*link{}, paths: map[place]*path{}, lines: map[int]*line{},
 	}
@@ -62,6 +63,8 @@ func (m *Manager) Run(ctx context.Context) {
 	timer := time.NewTimer(never)
 	defer timer.Stop()
 	defer m.end()
+	var probes sync.WaitGroup
+	defer probes.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,6 +72,7 @@ func (m *Manager) Run(ctx context.Context) {
 		case <-m.wake:
 		case <-timer.C:
 		}
+		m.probe(ctx, &probes)
 		timer.Reset(m.tick())
 	}
 }
@@ -142,7 +146,11 @@ func (m *Manager) step() {
 	}
 	m.due = never
 	for _, p := range m.paths {
-		if len(p.links) > 0 {
+		switch {
+		case len(p.links) == 0:
+		case p.prober != nil:
+			m.due = min(m.due, p.prober.due())
+		default:
 			m.due = min(m.due, now+max(p.step(now, m.log), minTick))
 		}
 	}
@@ -179,10 +187,14 @@ func (m *Manager) hold(l *link) {
 	l.held, l.at = true, at
 	l.prefer(false)
 	l.mark(m.marking)
-	if windowed {
+	switch {
+	case m.windows:
 		m.join(l, at)
 		m.step()
 		m.alarm()
+	case !l.preferred:
+		m.join(l, at)
+		m.pace(l)
 	}
 }
 
@@ -227,6 +239,7 @@ func (m *Manager) free(l *link) {
 	l.prefer(true)
 	l.mark(false)
 	l.open()
+	l.admit()
 }
 
 // part takes the connection out of its path.
@@ -252,6 +265,7 @@ func (m *Manager) forget(l *link) {
 	m.part(l)
 	for f := range l.flows {
 		delete(f.links, l)
+		f.admit()
 	}
 	delete(m.links, l.conn)
 }

@@ -83,6 +83,7 @@ func addrOf(a net.Addr) netip.Addr {
 type path struct {
 	place
 	control controller
+	prober  *prober // where windows cannot be held
 	*tally
 	links   []*link       // in the order in which they came
 	used    time.Duration // when it had some for the last time
