@@ -123,24 +123,25 @@ func TestMetricsOfJobs(t *testing.T) {
 	s := newService(t)
 	files := ebbtest.NewServer(t, ebbtest.Size(100_000))
 	gone := ebbtest.NewServer(t, ebbtest.EveryStatus(404))
-	get := func(priority, url, more string) job.ID {
+	get := func(priority, url string) job.ID {
 		return s.alice.do("POST", "/v1/jobs", `{"priority": "`+priority+`", "resume": true, "files": [{"url": `+quote(url)+
-			`, "local": `+quote(s.file(priority))+`}`+more+`]}`).job().ID
+			`, "local": `+quote(s.file(priority))+`}]}`).job().ID
 	}
-	whole := get("foreground", files.URL, "")
+	do := func(id job.ID, what, body string, until job.State) {
+		s.alice.do("POST", "/v1/jobs/"+string(id)+"/"+what, body).job()
+		s.alice.until(id, until)
+	}
+	whole, part := get("foreground", files.URL), get("low", files.URL)
 	s.alice.until(whole, job.Transferred)
-	s.alice.do("POST", "/v1/jobs/"+string(whole)+"/complete", "")
-	s.alice.until(whole, job.Acknowledged)
-	part := get("low", files.URL, `, {"url": `+quote(gone.URL)+`, "local": `+quote(s.file("gone"))+`}`)
-	s.alice.until(part, job.InError)
-	s.alice.do("POST", "/v1/jobs/"+string(part)+"/complete", "")
-	s.alice.until(part, job.Acknowledged)
-	s.alice.until(get("high", gone.URL, ""), job.InError)
+	do(whole, "complete", "", job.Acknowledged)
+	s.alice.until(part, job.Transferred)
+	do(part, "files", `{"files": [{"url": `+quote(gone.URL)+`, "local": `+quote(s.file("gone"))+`}]}`, job.Transferred)
+	do(part, "resume", "", job.InError)
+	do(part, "complete", "", job.Acknowledged)
+	s.alice.until(get("high", gone.URL), job.InError)
 	s.alice.do("POST", "/v1/jobs", `{"priority": "normal"}`).job()
 	s.alice.do("POST", "/v1/jobs", `{"priority": "normal"}`).job()
-	given := s.alice.do("POST", "/v1/jobs", `{}`).job().ID
-	s.alice.do("POST", "/v1/jobs/"+string(given)+"/cancel", "")
-	s.alice.until(given, job.Cancelled)
+	do(s.alice.do("POST", "/v1/jobs", `{}`).job().ID, "cancel", "", job.Cancelled)
 	want := map[string]float64{
 		`ebb_jobs{state="suspended",priority="normal"}`: 2, `ebb_jobs{state="error",priority="high"}`: 1,
 		`ebb_jobs_ended_total{outcome="acknowledged"}`: 1, `ebb_jobs_ended_total{outcome="partial"}`: 1, `ebb_jobs_ended_total{outcome="cancelled"}`: 1,

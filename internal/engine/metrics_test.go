@@ -38,6 +38,11 @@ func TestErrorsAreCountedByClass(t *testing.T) {
 		if diff := cmp.Diff(want, m.Counts); diff != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
+		b.do(j.ID, job.Complete{})
+		b.until(j.ID, job.Acknowledged)
+		if m, err = b.Metrics(t.Context()); err != nil || m.Acknowledged != 1 || m.Jobs != (Jobs{}) {
+			t.Errorf("once it is completed: %+v (%v)", m, err)
+		}
 	})
 }
 
