@@ -22,5 +22,8 @@ func idleText(is *job.IdleBandwidth) string {
 	if is.Capacity > 0 {
 		out += " of " + bytesText(is.Capacity) + "/s"
 	}
+	if is.Mechanism == "rate" {
+		out += ", as probes tell"
+	}
 	return out
 }

@@ -17,6 +17,7 @@ func TestIdleBandwidth(t *testing.T) {
 		{nil, ""},
 		{&job.IdleBandwidth{Mechanism: "system"}, "left to the system"},
 		{&job.IdleBandwidth{Mechanism: "window", State: "ramping"}, "ramping, delay 0s, 0 B/s"},
+		{&job.IdleBandwidth{Mechanism: "rate", State: "holding", Signal: "delay"}, "holding (delay), delay 0s, 0 B/s, as probes tell"},
 		{
 			&job.IdleBandwidth{
 				Mechanism: "window", State: "yielding", Signal: "host", Rate: 12 << 10, Capacity: 5 << 19, Delay: job.Duration(13900 * time.Microsecond),
