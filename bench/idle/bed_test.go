@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"math"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -245,14 +247,57 @@ func TestWayLosesPackets(t *testing.T) {
 // newTestWay returns a way and the far ends of its two sockets.
 func newTestWay(t *testing.T, o forwardOptions) (w *way, in, out int) {
 	t.Helper()
-	var ends [4]int
-	for i := 0; i < len(ends); i += 2 {
-		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
+	in, from := socketPair(t)
+	to, out := socketPair(t)
+	return newWay(from, to, o), in, out
+}
+
+func socketPair(t *testing.T) (one, other int) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) })
+	return pair[0], pair[1]
+}
+
+// TestForwarderHeedsItsInput: the delay can change, and the end of the input is the end.
+func TestForwarderHeedsItsInput(t *testing.T) {
+	t.Parallel()
+	client, near := socketPair(t)
+	server, far := socketPair(t)
+	in, input, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	var out bytes.Buffer
+	ended := make(chan error)
+	go func() { ended <- forward("{}", int(in.Fd()), near, far, &out) }()
+	f := forwarder{stdin: input}
+	for _, base := range []time.Duration{0, 100 * time.Millisecond} {
+		if err := f.setBase(base); err != nil {
 			t.Fatal(err)
 		}
-		ends[i], ends[i+1] = pair[0], pair[1]
-		t.Cleanup(func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) })
+		began := time.Now()
+		if _, err := unix.Write(server, []byte("a packet")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(client), Events: unix.POLLIN}}, 10_000); n != 1 || err != nil {
+			t.Fatalf("nothing comes through: %d, %v", n, err)
+		}
+		if took := time.Since(began); took < base/2 {
+			t.Errorf("a way of %s took %s", base/2, took)
+		}
+		if _, err := unix.Read(client, make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return newWay(ends[1], ends[2], o), ends[0], ends[3]
+	if err := input.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil || !strings.Contains(out.String(), `"packets":2,`) {
+		t.Errorf("%v, %s", err, out.String())
+	}
 }

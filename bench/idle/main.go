@@ -5,8 +5,9 @@
 // changes is in its own namespaces only. docs/background.md says what the figures mean.
 //
 // Files: plan.go is what is to be measured; bed.go the network, namespace.go and forward.go (with way.go and discipline.go) what
-// it is made of; server.go and foreground.go are what runs on it, background.go the contestants; meter.go and series.go watch;
-// cell.go, share.go, situation.go and long.go are the measurements, calm.go says when they count; report.go and timeline.go show them.
+// it is made of; server.go (with supply.go) and foreground.go are what runs on it, background.go the contestants; meter.go and series.go
+// watch; cell.go, share.go, situation.go (with scene.go) and long.go are the measurements, calm.go says which of them count; report.go and
+// timeline.go show them.
 package main
 
 import (

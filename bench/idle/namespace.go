@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ebb-transfer/ebb/internal/ebbtest/netns" //nolint:depguard // no product is made of this
+	"github.com/ebb-transfer/ebb/internal/ebbtest/netns" //nolint:depguard // a benchmark is no product
 )
 
 // namespace is a network namespace with what a bed needs in it.
