@@ -127,6 +127,27 @@ func TestRateOfSeveralConnections(t *testing.T) {
 	}
 }
 
+// TestNoRateBesideAFreeConnection: what comes by a connection that nobody shares is not to wait for the others.
+func TestNoRateBesideAFreeConnection(t *testing.T) {
+	t.Parallel()
+	r := newPacedRig(t)
+	shared, _ := dial(t)
+	own, _ := dial(t)
+	r.locate = func(c *net.TCPConn) (place, bool) { return place{index: 1, name: "lo"}, c == shared }
+	f := r.Flow(1)
+	rate := ratesOf(f)
+	f.Use(shared)
+	release := f.Use(own)
+	r.answer(shared, ms(20))
+	if *rate != 0 {
+		t.Errorf("%d B/s", *rate)
+	}
+	release()
+	if *rate == 0 {
+		t.Error("without the free connection there is no rate")
+	}
+}
+
 // TestProbesRun: probes come from Run, as long as there are connections.
 func TestProbesRun(t *testing.T) {
 	t.Parallel()
