@@ -35,8 +35,8 @@ func scenes() []scene {
 	const far = 30 * time.Millisecond
 	const usual = sceneLead + sceneFor + competeFor + setup
 	return []scene{
-		{"8 jobs, two servers", usual, far, crowd(8), (*play).share},
-		{"64 jobs, two servers", usual + 5*time.Second, far, crowd(64), (*play).share},
+		{"8 jobs, half of them 30 ms further away", usual, far, crowd(8), (*play).share},
+		{"64 jobs, half of them 30 ms further away", usual + 5*time.Second, far, crowd(64), (*play).share},
 		{"base RTT doubles, and halves after 30 s", sceneLead + 2*routeFor + setup, 0, one("bytes"), (*play).route},
 		{"server sends half of the line, in bursts of 250 ms", usual, 0, one("bursts"), offered(burstPart)},
 		{"server stalls for 6 s of 10 s", usual, 0, one("stalls"), offered(1 - stallFor.Seconds()/stallEvery.Seconds())},

@@ -53,7 +53,7 @@ func (b *bench) measureSituations(ctx context.Context) error {
 				}
 				b.report.Situations = append(b.report.Situations, s)
 				b.eta.done(sc.lasts)
-				b.eta.progress("%s; %s: %s", p, s.Name, strings.Join(situationCells([]situation{s}), "; "))
+				b.eta.progress("%s; %s", p, s)
 				if err := b.plot(s.Name, p, "cubic", run, s.timeline); err != nil {
 					return err
 				}
@@ -138,6 +138,20 @@ func (c column) cell(runs []situation) string {
 	return strings.Join(stretches, ", then ")
 }
 
+// String is the situation in a line.
+func (s situation) String() string {
+	if s.Failed != "" {
+		return s.Name + ": failed: " + s.Failed
+	}
+	var said []string
+	for _, c := range situationColumns {
+		if text := c.cell([]situation{s}); text != "" {
+			said = append(said, c.head+": "+text)
+		}
+	}
+	return fmt.Sprintf("%s: %s; forwarder: %s", s.Name, strings.Join(said, "; "), s.Forwarder)
+}
+
 // situationCells are the columns of a situation, of those of its runs that did not fail.
 func situationCells(runs []situation) []string {
 	var out []string
@@ -178,4 +192,11 @@ func situationsMarkdown(w io.Writer, all []situation) {
 		})
 		fmt.Fprintf(w, "| %s | %s | %s |\n", first.Path.columns(), first.Name, strings.Join(situationCells(runs), " | "))
 	}
+	fmt.Fprintf(w, "\n%s\n", situationsLegend)
 }
+
+// situationsLegend explains the columns.
+const situationsLegend = "What there is to use is the line or, where that is less, what the server sends. It is counted over 20 s; of a route, from " +
+	"the 15th to the 25th second after each change; of a foreground of 90 s, from the 5th to the 15th second after its end. The shares of " +
+	"priorities are those of 20 s, and of 10 s from one second after `ebb set`. The longest queue is that of any small packet since the base " +
+	"RTT halved. Failures are errors, retries and timeouts of all jobs, as `ebb list --json` tells them."
