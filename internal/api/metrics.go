@@ -92,7 +92,7 @@ var lineGauges = []struct {
 	name, help string
 	of         func(engine.Line) (value float64, known bool)
 }{
-	{"ebb_line_window_bytes", "Receive windows of the background connections.", func(l engine.Line) (float64, bool) { return float64(l.Window), true }},
+	{"ebb_line_window_bytes", "What the background connections may have under way.", func(l engine.Line) (float64, bool) { return float64(l.Window), true }},
 	{"ebb_line_rate_bytes_per_second", "What arrives on the background connections.", func(l engine.Line) (float64, bool) { return float64(l.Rate), true }},
 	{"ebb_line_capacity_bytes_per_second", "What the line is known to carry.", func(l engine.Line) (float64, bool) { return float64(l.Capacity), l.Capacity > 0 }},
 	{"ebb_line_base_rtt_seconds", "Round trip without a queue.", func(l engine.Line) (float64, bool) { return l.Base.Seconds(), l.Base > 0 }},

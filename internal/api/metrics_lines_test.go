@@ -46,7 +46,7 @@ ebb_line_state{line="wlan0",state="holding"} 0
 ebb_line_signal{line="eth0, local network",signal="delay"} 1
 ebb_line_signal{line="eth0, local network",signal="host"} 0
 ebb_line_signal{line="wlan0",signal="delay"} 0
-# HELP ebb_line_window_bytes Receive windows of the background connections.
+# HELP ebb_line_window_bytes What the background connections may have under way.
 # TYPE ebb_line_window_bytes gauge
 ebb_line_window_bytes{line="eth0, local network"} 1460
 ebb_line_window_bytes{line="wlan0"} 0
