@@ -60,12 +60,14 @@ type Controller struct {
 	drain drain
 	host  hostTraffic
 	turns turns
+	spike spike
 }
 
 // NewController returns a controller for one path. The seed spreads the moments at which several machines drain a queue.
 func NewController(seed uint64) *Controller {
 	c := &Controller{random: rand.New(rand.NewPCG(seed, 0)), yield: yield{quiet: shortestQuiet}}
 	c.host.total = -1
+	c.spike.undone = -spikeApart
 	c.start()
 	return c
 }
@@ -180,7 +182,7 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 		}
 	}
 	c.delays.noise = decay(c.delays.noise, elapsed, noiseHalfLife)
-	c.delay, c.fresh = c.delays.low(c.now, max(c.base/2, 2*shortestRound))
+	c.delay, c.fresh = c.delays.low(c.now, c.glance())
 	if c.fresh {
 		c.fresh = c.now-c.delays.back(0).at <= 2*c.base+10*shortestRound
 	}
@@ -196,6 +198,9 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 	}
 	c.capacity = max(decay(c.capacity, elapsed, capacityHalfLife), c.arrivals.rate(c.capacitySpan()))
 }
+
+// glance is the time over which the queue of now is seen: some samples, and less than a round trip where that is long.
+func (c *Controller) glance() time.Duration { return max(c.base/2, 2*shortestRound) }
 
 // capacitySpan is the time over which a rate counts as capacity. After a loss, a hole is filled and much arrives in order at
 // once, which only a longer time levels out.

@@ -56,10 +56,10 @@ func (d *delays) low(now, span time.Duration) (time.Duration, bool) {
 	return d.cleared(least), true
 }
 
-// high is the largest delay of the last span, without noise.
+// high is the largest delay of the last span, of one value at least, without noise.
 func (d *delays) high(now, span time.Duration) time.Duration {
 	var most time.Duration
-	for i := 0; i < d.count && now-d.back(i).at <= span; i++ {
+	for i := 0; i < d.count && (i < 1 || now-d.back(i).at <= span); i++ {
 		most = max(most, d.back(i).delay)
 	}
 	return d.cleared(most)

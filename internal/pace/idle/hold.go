@@ -77,6 +77,9 @@ func (c *Controller) stepHold() {
 		c.beginDrain()
 		return
 	}
+	if c.undoSpike() {
+		return
+	}
 	elapsed := c.now - c.decided
 	if !c.due() {
 		return
@@ -129,6 +132,7 @@ func (c *Controller) adjust(elapsed time.Duration) {
 		c.window *= lossFactor
 		c.signal = LossSignal
 	case x > 1:
+		c.meetSpike()
 		c.decrease(min(maxDecrease, overshootGain*(x-1)+shrink))
 		c.signal = DelaySignal
 	case c.hold.slow >= slowRounds:

@@ -13,6 +13,9 @@ type receiver struct {
 	window   int64 // segments; negative for without bounds
 	edge     int64 // first segment that was never allowed
 
+	goal    int64  // segments, at which reached is called
+	reached func() // once; nil for never
+
 	lastEcho int64
 	rtt      int64 // Linux's filtered round trip, in eighths of a microsecond
 }
@@ -35,6 +38,10 @@ func (r *receiver) arrive(p packet) {
 		r.disorder++
 	}
 	r.acknowledge(p.number)
+	if then := r.reached; then != nil && r.next >= r.goal {
+		r.reached = nil
+		then()
+	}
 }
 
 func (r *receiver) acknowledge(number int64) {
@@ -76,6 +83,7 @@ type host struct {
 	net     *network
 	control *Controller
 	conns   []*conn
+	stalls  *stalls
 	others  func() int64 // bytes of the machine's other flows; nil when it cannot tell
 	windows []int64
 	steps   int
@@ -95,7 +103,7 @@ type conn struct {
 }
 
 func (n *network) addHost(seed uint64, start time.Duration) *host {
-	h := &host{net: n, control: NewController(seed)}
+	h := &host{net: n, control: NewController(seed), stalls: n.spec.stallsOf(stallsHost, seed)}
 	n.at(start, h.step)
 	return h
 }
@@ -104,6 +112,9 @@ func (n *network) addHost(seed uint64, start time.Duration) *host {
 func (h *host) download(kind string, start time.Duration) *conn {
 	f := h.net.addFlow(kind, start)
 	f.receiver.window = 10
+	if h.stalls != nil {
+		f.data.stalls = h.stalls
+	}
 	c := &conn{flow: f, id: uint64(len(h.conns) + 1), weight: 1}
 	h.conns = append(h.conns, c)
 	return c
@@ -114,6 +125,10 @@ func (h *host) step() {
 		return
 	}
 	now := h.net.now
+	if end := h.stalls.end(now); end > now {
+		h.net.at(end, h.step)
+		return
+	}
 	var live []*conn
 	var samples []Sample
 	for _, c := range h.conns {

@@ -21,6 +21,7 @@ type bottleneck struct {
 	busy   bool
 	onWire packet
 	done   func()
+	stalls *stalls
 
 	extra      time.Duration // jitter
 	extraUntil time.Duration
@@ -39,6 +40,10 @@ type lane struct {
 func newBottleneck(n *network) *bottleneck {
 	b := &bottleneck{net: n, byFlow: map[*flow]*lane{}}
 	b.done = func() {
+		if end := b.stalls.end(n.now); end > n.now {
+			n.at(end, b.done)
+			return
+		}
 		p := b.onWire
 		b.busy = false
 		b.serve()

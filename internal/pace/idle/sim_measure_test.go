@@ -90,5 +90,8 @@ func lineName(s lineSpec) string {
 	if s.jitter > 0 {
 		name += fmt.Sprintf("-jitter%dms", s.jitter.Milliseconds())
 	}
+	if s.stalls != "" {
+		name += "-stalls-" + string(s.stalls)
+	}
 	return name
 }

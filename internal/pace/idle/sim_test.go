@@ -114,6 +114,7 @@ type wire struct {
 	ev      *events
 	delay   func() time.Duration
 	deliver func(packet)
+	stalls  *stalls
 	last    time.Duration
 	q       queue[timed]
 	tick    func()
@@ -127,6 +128,10 @@ type timed struct {
 func newWire(ev *events, delay func() time.Duration, deliver func(packet)) *wire {
 	w := &wire{ev: ev, delay: delay, deliver: deliver}
 	w.tick = func() {
+		if end := w.stalls.end(ev.now); end > ev.now {
+			ev.at(end, w.tick)
+			return
+		}
 		p := w.q.pop().p
 		if w.q.len() > 0 {
 			w.ev.at(w.q.first().at, w.tick)
@@ -153,6 +158,7 @@ type lineSpec struct {
 	loss   float64       // probability of a packet's random loss
 	codel  bool          // active queue management, RFC 8289
 	fq     bool          // every flow has its own queue, served in turn
+	stalls stalling      // what stands still now and then
 }
 
 func mbit(rate, buffer, base int) lineSpec {
@@ -170,12 +176,14 @@ type network struct {
 	spec  lineSpec
 	rng   *rand.Rand
 	line  *bottleneck
+	way   *stalls
 	flows []*flow
 }
 
 func newNetwork(spec lineSpec, seed uint64) *network {
-	n := &network{spec: spec, rng: rand.New(rand.NewPCG(seed, 5))}
+	n := &network{spec: spec, rng: rand.New(rand.NewPCG(seed, 5)), way: spec.stallsOf(stallsWire, seed)}
 	n.line = newBottleneck(n)
+	n.line.stalls = spec.stallsOf(stallsLine, seed)
 	return n
 }
 
@@ -199,6 +207,7 @@ func (n *network) addFlow(kind string, start time.Duration) *flow {
 		return (n.spec.base+f.extra)/2 + n.line.jitter()
 	}, f.receiver.arrive)
 	f.acks = newWire(&n.events, func() time.Duration { return (n.spec.base + f.extra) / 2 }, f.sender.acked)
+	f.data.stalls, f.acks.stalls = n.way, n.way
 	n.flows = append(n.flows, f)
 	n.at(start, func() {
 		f.sender.echo = int64((start - n.spec.base/2 - f.extra/2) / time.Millisecond) // of the request

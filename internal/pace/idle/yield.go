@@ -72,6 +72,7 @@ func (c *Controller) giveWay(signal Signal) {
 		c.yield.quiet = max(c.yield.quiet, restQuiet)
 	}
 	c.yield.disturb(c.now)
+	c.spike.open = c.spike.open && signal == DelaySignal
 	c.enter(Yielding, signal)
 	c.yield.before = c.window
 	c.window = c.trickleWindow()
@@ -108,7 +109,7 @@ func (c *Controller) stepYield() {
 		c.yield.disturb(c.now)
 	}
 	c.followRoute()
-	if !c.fresh {
+	if c.undoSpike() || !c.fresh {
 		return
 	}
 	quiet := max(c.yield.quiet, quietRounds*c.base)
