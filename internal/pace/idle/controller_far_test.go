@@ -42,3 +42,23 @@ func TestFarServer(t *testing.T) {
 		})
 	}
 }
+
+// A server with BBR leaves its startup when three rounds bring no quarter more, and takes ten seconds to grow after that.
+func TestFarServerWithBBR(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		line  lineSpec
+		least float64
+	}{
+		{mbit(20, 200, 100), 0.95},
+		{mbit(50, 200, 100), 0.9},
+		{mbit(20, 200, 250), 0.5}, // of 2 s to 8 s: the ramp is in it
+	} {
+		t.Run(lineName(test.line), func(t *testing.T) {
+			t.Parallel()
+			if got := alone(test.line, 1, "bbr", 8*time.Second); got < test.least {
+				t.Errorf("%.3f of the line, want at least %.2f", got, test.least)
+			}
+		})
+	}
+}

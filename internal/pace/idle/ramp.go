@@ -26,6 +26,8 @@ const (
 	rampNow = 1.0
 	// rampUsed is how much of the window must be under way for more of it to be of use. The rate is seen a round late.
 	rampUsed = 0.5
+	// burstPackets is the window from which the parts of it no longer come as one burst.
+	burstPackets = 2 * startPackets
 	// peakRoom is added to what the path delivered when a ramp ends, in packets.
 	peakRoom = 2
 )
@@ -58,7 +60,7 @@ func (c *Controller) stepRamp() {
 	switch {
 	case low >= stop || now >= time.Duration(rampNow*float64(c.target())) || lost && c.delays.high(c.now, 2*c.round) >= stop:
 		c.endRamp()
-	case c.flight() >= rampUsed*c.window:
+	case c.used() >= rampUsed*c.window:
 		switch fill := c.window / (c.ramp.known*c.base.Seconds() + 1); {
 		case fill < farPart && c.base > farBase:
 			c.ramp.growth = farGrowth
@@ -68,6 +70,15 @@ func (c *Controller) stepRamp() {
 		c.window *= math.Pow(c.ramp.growth, min(elapsed.Seconds()/c.round.Seconds(), 2))
 		c.ramp.growth = min(rampGrowth, 1+2*(c.ramp.growth-1))
 	}
+}
+
+// used is what of the window was under way. In the beginning all of it comes as one burst, which is in the rate of one round and not of
+// the next; a ramp that paused for that would have a server with BBR leave its startup.
+func (c *Controller) used() float64 {
+	if c.ramp.known == 0 && c.window < burstPackets*float64(c.packet()) {
+		return c.ramp.peak * c.round.Seconds()
+	}
+	return c.flight()
 }
 
 // endRamp goes back to what the path has delivered. Where that is nothing, the line is somebody else's.
