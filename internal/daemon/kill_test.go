@@ -125,7 +125,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	acknowledged := ""
 	for n := range kills {
 		time.Sleep(time.Duration(5+rand.IntN(180)) * time.Millisecond)
-		if note := fmt.Sprint("kill ", n); p.command(j.ID, note) {
+		if note := fmt.Sprint("kill ", n); p.order(j.ID, note) {
 			acknowledged = note
 		}
 		p.kill()
@@ -145,9 +145,9 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	}
 }
 
-// command gives the daemon two commands, and reports whether the second was acknowledged: a job that is being
+// order gives the daemon two commands, and reports whether the second was acknowledged: a job that is being
 // completed, or is final, refuses it.
-func (p *process) command(id job.ID, note string) bool {
+func (p *process) order(id job.ID, note string) bool {
 	p.t.Helper()
 	if _, err := p.client.Create(p.t.Context(), job.Spec{Settings: job.DefaultSettings()}); err != nil {
 		p.t.Fatal(err)
