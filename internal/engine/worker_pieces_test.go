@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
 	"github.com/ebb-transfer/ebb/internal/sink"
 	"github.com/ebb-transfer/ebb/job"
@@ -23,7 +25,7 @@ func otherBoot(c *Config) {
 }
 
 // layout is what a file of ranges of a remote one must have.
-func layout(t *testing.T, remote *io.SectionReader, spec job.FileSpec) []byte {
+func layout(t rapid.TB, remote *io.SectionReader, spec job.FileSpec) []byte {
 	t.Helper()
 	var out []byte
 	for _, s := range spec.Ranges {
