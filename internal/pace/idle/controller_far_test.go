@@ -62,3 +62,18 @@ func TestFarServerWithBBR(t *testing.T) {
 		})
 	}
 }
+
+// A first ramp that overruns the buffer costs what the server's cubic makes of it, and no more: neither the rate that falls while holes
+// are filled nor the queue that comes with filled ones is taken for somebody else's.
+func TestOverrunFarAway(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(20)
+	if racing {
+		seeds = 1
+	}
+	for seed := range seeds {
+		if got := alone(mbit(100, 50, 100), seed+1, "cubic", 14*time.Second); got < 0.9 {
+			t.Errorf("seed %d: %.3f of the line, want at least 0.90", seed+1, got)
+		}
+	}
+}

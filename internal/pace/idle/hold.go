@@ -88,7 +88,7 @@ func (c *Controller) stepHold() {
 	c.hold.rates = [2]float64{c.rate, c.hold.rates[0]}
 	c.hold.reference = max(c.window, c.hold.reference*math.Exp(-elapsed.Seconds()/referenceTime.Seconds()))
 	c.hold.usual += (c.rate - c.hold.usual) * min(1, elapsed.Seconds()/usualTime.Seconds())
-	if c.rate < newcomerPart*c.hold.usual && c.hold.slow == 0 {
+	if c.rate < newcomerPart*c.hold.usual && c.hold.slow == 0 && !c.recovering() {
 		c.drain.hasten(c)
 	}
 	switch {
@@ -128,7 +128,7 @@ func (c *Controller) adjust(elapsed time.Duration) {
 	case lost && x > lossQueue:
 		c.decrease(maxDecrease)
 		c.signal = LossSignal
-	case lost && high > lossDelay && max(c.rate, c.hold.rates[0], c.hold.rates[1]) < lossShort*c.capacity:
+	case lost && !c.recovering() && high > lossDelay && max(c.rate, c.hold.rates[0], c.hold.rates[1]) < lossShort*c.capacity:
 		c.window *= lossFactor
 		c.signal = LossSignal
 	case x > 1:
@@ -148,6 +148,10 @@ func (c *Controller) adjust(elapsed time.Duration) {
 		}
 	}
 }
+
+// recovering tells whether what a ramp has overshot may still be coming again: its holes let the rate fall, and filled they let it
+// jump, whoever else is there.
+func (c *Controller) recovering() bool { return c.now < c.hold.ramped+lossRounds*c.base }
 
 // decrease takes part of the window away. Right after a ramp it leaves what the path has delivered: the queue is then our own,
 // and goes with the overshoot.
