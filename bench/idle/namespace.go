@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ebb-transfer/ebb/internal/ebbtest/netns" //nolint:depguard // a benchmark is no product
+	"github.com/ebb-transfer/ebb/internal/ebbtest/netns"
 )
 
 // namespace is a network namespace with what a bed needs in it.

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const password = "hunter2-correct-horse"
 
 // patience is after what time a test that waits has failed.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // sealer stores secrets as they are: sealing has its own tests.
 type sealer struct{}

@@ -3,6 +3,7 @@
 package daemon_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,65 +11,59 @@ import (
 	"testing"
 
 	"github.com/ebb-transfer/ebb/internal/ebbtest"
+	"github.com/ebb-transfer/ebb/internal/ebbtest/netns"
 )
 
 // wire is a network namespace that is joined to this one by a cable that can be pulled.
 type wire struct {
+	*netns.Namespace
 	t     testing.TB
-	name  string
-	here  string // the end of the cable on this side
 	addr  string // of this side
 	pulls int
 }
 
-// newWire makes one. Only root can.
+// newWire makes one. Only root can. The cable goes with the namespace.
 func newWire(t testing.TB) *wire {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		ebbtest.Lacks(t, "only root can make a network to cut")
 	}
-	w := &wire{t: t, name: fmt.Sprint("ebbsoak", os.Getpid()), here: fmt.Sprint("soak", os.Getpid()%1e6)}
-	subnet := fmt.Sprintf("198.18.%d.%d", os.Getpid()/64%256, os.Getpid()%64*4) // of RFC 2544, for tests
-	base := subnet[:len(subnet)-len(fmt.Sprint(os.Getpid()%64*4))]
-	w.addr = fmt.Sprint(base, os.Getpid()%64*4+1)
-	there := fmt.Sprint(base, os.Getpid()%64*4+2)
-	t.Cleanup(func() { // takes the cable with it
-		_ = exec.Command("ip", "link", "delete", w.here).Run()
-		_ = exec.Command("ip", "netns", "delete", w.name).Run()
-	})
+	there, err := netns.New("behind")
+	if err != nil {
+		ebbtest.Lacks(t, "%v", err)
+	}
+	t.Cleanup(there.Close)
+	w := &wire{Namespace: there, t: t}
+	here, host := fmt.Sprint("soak", os.Getpid()%1e6), os.Getpid()%(1<<14)*4 // four addresses of RFC 2544, for tests, each
+	w.addr = fmt.Sprintf("198.18.%d.%d", host/256, host%256+1)
 	for _, args := range [][]string{
-		{"netns", "add", w.name},
-		{"link", "add", w.here, "type", "veth", "peer", "name", "eth0", "netns", w.name},
-		{"addr", "add", w.addr + "/30", "dev", w.here},
-		{"link", "set", w.here, "up"},
-		{"-n", w.name, "link", "set", "lo", "up"},
-		{"-n", w.name, "addr", "add", there + "/30", "dev", "eth0"},
-		{"-n", w.name, "link", "set", "eth0", "up"},
-		{"-n", w.name, "route", "add", "default", "via", w.addr},
+		{"link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", there.Path()},
+		{"addr", "add", w.addr + "/30", "dev", here},
+		{"link", "set", here, "up"},
 	} {
 		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			ebbtest.Lacks(t, "no network namespaces: ip %v: %v: %s", args, err, out)
+			ebbtest.Lacks(t, "ip %v: %v: %s", args, err, out)
 		}
 	}
+	err = there.IP(t.Context(), "link set lo up", fmt.Sprintf("addr add 198.18.%d.%d/30 dev eth0", host/256, host%256+2))
+	if err != nil {
+		ebbtest.Lacks(t, "%v", err)
+	}
+	w.plug(true)
 	return w
 }
 
 // plug joins or pulls the cable. The route goes with it and has to be set again, as a network manager would.
 func (w *wire) plug(in bool) {
 	w.t.Helper()
-	state := "down"
+	commands := []string{"link set eth0 down"}
 	if in {
-		state = "up"
+		commands = []string{"link set eth0 up", "route replace default via " + w.addr}
 	} else {
 		w.pulls++
 	}
-	if out, err := exec.Command("ip", "-n", w.name, "link", "set", "eth0", state).CombinedOutput(); err != nil {
-		w.t.Errorf("ip link set %s: %v: %s", state, err, out)
-	}
-	if in {
-		if out, err := exec.Command("ip", "-n", w.name, "route", "replace", "default", "via", w.addr).CombinedOutput(); err != nil {
-			w.t.Errorf("ip route: %v: %s", err, out)
-		}
+	if err := w.IP(context.WithoutCancel(w.t.Context()), commands...); err != nil { // it is also for when the test is over
+		w.t.Error(err)
 	}
 }
 
@@ -76,7 +71,7 @@ func (w *wire) plug(in bool) {
 func (w *wire) wrap(program string) string {
 	w.t.Helper()
 	name := filepath.Join(w.t.TempDir(), "behind")
-	text := fmt.Sprintf("#!/bin/sh\nexec ip netns exec %s %s \"$@\"\n", w.name, program)
+	text := fmt.Sprintf("#!/bin/sh\nexec nsenter --net=%s %s \"$@\"\n", w.Path(), program)
 	if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
 		w.t.Fatal(err)
 	}

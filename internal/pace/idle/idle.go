@@ -23,7 +23,7 @@ type Sample struct {
 	Route    Route         // whose base is that of earlier connections; the zero Route is like no other
 	RTT      time.Duration // a round trip measured since the sample before, unfiltered; 0 for none
 	Probed   bool          // RTT is that of a packet of our own, which no pause of the sender lengthens
-	Received int64         // bytes of TCP payload
+	Received int64         // bytes of TCP payload, also of what lies behind a hole
 	Disorder int64         // packets that came out of order: the sign of a loss that a receiver has
 	MSS      int           // bytes of payload in a full packet; 0 when nothing came yet
 	Weight   int           // its share beside the others, at least 1
