@@ -27,6 +27,10 @@ type link struct {
 	sample Sample
 	seen   reading
 	window int64 // that has been set; 0 for none
+
+	resting bool
+	buffer  int // bytes that the kernel may receive when it does not rest
+
 	// What is asked for with each step is made but once.
 	observe, clamp, gather func(fd uintptr)
 	err                    error // of observe
@@ -81,7 +85,7 @@ func (l *link) look(now time.Duration) error {
 	if l.err != nil {
 		return l.err
 	}
-	l.sample.Held = l.window > 0 && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
+	l.sample.Held = l.window > 0 && !l.resting && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
 	l.sample.Weight = l.weight()
 	lot := l.nextLot(now, l.seen, l.window)
 	l.line.own += l.take(now, l.seen, &l.sample)
@@ -98,25 +102,27 @@ func (l *link) wait(lot int) {
 }
 
 // hold sets the window, also when the kernel has let it grow on its own since. Less than one packet has the server wait for a timer
-// before each: that is what a window of 0 asks for, and nothing else should.
+// before each: nothing but a rest is worth that.
 func (l *link) hold(window int64) {
 	if l.path.prober != nil {
 		l.pace(window)
 		return
 	}
-	if window > 0 {
-		window = max(window, int64(l.sample.MSS))
+	least := max(l.sample.MSS, leastWindow)
+	if window == 0 {
+		least = leastWindow
 	}
-	if window == l.window && int64(l.seen.ssthresh) <= window {
-		return
+	if set := max(window, int64(least)); set != l.window || int64(l.seen.ssthresh) > set {
+		l.window = set
+		_ = l.raw.Control(l.clamp) // of a closed connection, which the next look finds out
 	}
-	l.window = window
-	_ = l.raw.Control(l.clamp) // of a closed connection, which the next look finds out
+	l.rest(window == 0) // which ends with the window open for what the server learns then
 }
 
 // open gives the window back to the kernel.
 func (l *link) open() {
 	l.wait(1)
+	l.rest(false)
 	switch {
 	case l.rate > 0:
 		l.unpace()

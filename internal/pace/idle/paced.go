@@ -21,7 +21,7 @@ type paced struct {
 }
 
 // PaceBy has setRate called with the rate that all reads of the flow are to keep to, in bytes per second, 0 for none: at once, and
-// whenever it changes. Where the mechanism is not [RateMechanism], that is 0. setRate must not call the flow.
+// whenever it changes. With [WindowMechanism], that is 0 unless all of the flow's connections rest. setRate must not call the flow.
 func (f *Flow) PaceBy(setRate func(bytesPerSecond int64)) {
 	f.manager.mu.Lock()
 	defer f.manager.mu.Unlock()

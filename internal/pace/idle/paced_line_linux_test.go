@@ -20,7 +20,10 @@ func sipPaced(t *testing.T, server string, f *Flow, rate *pace.Node) (count func
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Use(conn))
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() {
+		_ = conn.(*net.TCPConn).SetLinger(0) // a server that finds the window closed learns of it at once
+		conn.Close()
+	})
 	var bytes atomic.Int64
 	go func() {
 		for buf := make([]byte, 64<<10); ; {

@@ -6,6 +6,8 @@ const (
 	// turnTime is how long a connection stays open when the window is too small for a packet of each: long beside the quarter of
 	// a second that a sender needs to learn that it may go on.
 	turnTime = 4 * time.Second
+	// cycleTime is how soon all have had a turn: servers give up connections that make no progress for a minute.
+	cycleTime = 30 * time.Second
 	// shareRoom is how far a connection's window may be above what it was seen to fill, as a factor and in packets: enough to
 	// double in a round trip, and little enough that what it leaves goes to the others.
 	shareRoom        = 2
@@ -45,7 +47,7 @@ func (t *turns) open(now time.Duration, window float64, conns []*connection) []*
 	}
 	count := min(max(int(window*float64(len(conns))/least), 1), len(conns))
 	if now >= t.next {
-		t.first, t.next = t.first+1, now+turnTime/time.Duration(count)
+		t.first, t.next = t.first+1, now+min(turnTime/time.Duration(count), cycleTime/time.Duration(len(conns)))
 	}
 	open := make([]*connection, 0, count)
 	for i := range count {

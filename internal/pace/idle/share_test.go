@@ -76,3 +76,30 @@ func TestTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyRestsForLong: with room for few packets, connections rest, and none for so long that a server gives it up.
+func TestNobodyRestsForLong(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ conns, room int }{{2, 1}, {64, 1}, {64, 5}, {1000, 1}} {
+		var turns turns
+		conns := make([]*connection, test.conns)
+		for i := range conns {
+			conns[i] = &connection{}
+		}
+		latest := map[*connection]time.Duration{}
+		for now := time.Duration(0); now < 3*cycleTime; now += 10 * time.Millisecond {
+			open := turns.open(now, float64(test.room*usualMSS), conns)
+			if len(open) != test.room {
+				t.Fatalf("%d of %d connections are open, want %d", len(open), test.conns, test.room)
+			}
+			for _, c := range open {
+				latest[c] = now
+			}
+			for i, c := range conns {
+				if rested := now - latest[c]; rested > cycleTime+time.Second {
+					t.Fatalf("connection %d of %d has rested for %v", i, test.conns, rested)
+				}
+			}
+		}
+	}
+}

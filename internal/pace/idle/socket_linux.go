@@ -9,6 +9,9 @@ import (
 // windowed says that this package can hold receive windows here.
 const windowed = true
 
+// leastWindow is what the kernel raises smaller bounds to.
+const leastWindow = 1152
+
 // unclamped is the window clamp of a connection that has none: 65535 << 14, the largest that TCP can offer.
 const unclamped = 65535 << 14
 
@@ -31,10 +34,38 @@ func (r *reading) read(fd uintptr) error {
 	return err
 }
 
-// setWindow bounds the window that the connection offers, in bytes; the kernel raises what is below 1152. What has been offered stays
+// setWindow bounds the window that the connection offers, in bytes, [leastWindow] at least. What has been offered stays
 // so: that the window shrinks as data arrive is the kernel's doing (RFC 9293 section 3.8.6).
 func setWindow(fd uintptr, window int64) error {
-	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(min(max(window, 1), unclamped)))
+	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(min(window, unclamped)))
+}
+
+// shrinkBuffer makes the receive buffer as small as a few packets, and returns the size that it had in the kernel's care: bytes, of which
+// half is for data.
+func shrinkBuffer(fd uintptr) (size int, err error) {
+	if err := careForBuffers(fd); err != nil {
+		return 0, err // before Linux 5.14 what is set stays set: better not
+	}
+	if size, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil {
+		return 0, err
+	}
+	return size, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, leastBuffer)
+}
+
+// growBuffer gives the receive buffer back into the kernel's care, with a size from [shrinkBuffer] if the system allows so much.
+func growBuffer(fd uintptr, size int) error {
+	if size == 0 {
+		return nil // it has never been small
+	}
+	if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, size/2); err != nil {
+		return err
+	}
+	return careForBuffers(fd)
+}
+
+// careForBuffers has the kernel adapt the sizes of the buffers to the connection, as if none had ever been set.
+func careForBuffers(fd uintptr) error {
+	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BUF_LOCK, 0)
 }
 
 // setLot says how many bytes have to be there for the reader to be woken; fewer are read all the same. With those that are there
