@@ -35,7 +35,8 @@ func TestSquidAll(t *testing.T) {
 		}{
 			{"open", addresses.Open, "", []client{as.none}, nil},
 			{"basic", addresses.Basic, "Basic", []client{basic}, []client{as.none, as.with("basic", NTLMAlice)}},
-			{"digest", addresses.Digest, "Digest", []client{digest}, []client{as.none, as.with("digest", NTLMAlice)}},
+			// squid 5.7 takes a wrong password of a user whose right one it checks at the same moment: Bob never has that here.
+			{"digest", addresses.Digest, "Digest", []client{digest}, []client{as.none, as.with("digest", User{Bob.Name, "nope"})}},
 			{"ntlm", addresses.NTLM, "NTLM", []client{as.ntlm}, []client{as.none, as.ntlmWrong}},
 			{"negotiate", addresses.Negotiate, "Negotiate", []client{as.ticket}, []client{as.none, as.noTicket, as.spnego}},
 			{"all", addresses.All, "Negotiate NTLM Digest Basic", []client{basic, digest, as.ntlm, as.ticket}, []client{as.none, as.ntlmWrong}},
