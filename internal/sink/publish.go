@@ -18,8 +18,8 @@ type PublishFile struct {
 	// Size and Digest are what the whole file has; job.UnknownSize and "" if not known.
 	Size   int64
 	Digest string
-	// Modified is the modification time to give to the file. Zero leaves the time of
-	// the last write.
+	// Modified is the modification time to give to the file. Zero, and what is before 1970 or after
+	// 2261, leaves the time of the last write.
 	Modified time.Time
 	// Done says that the file is whole, durable and verified. The partial file of any
 	// other is deleted.
@@ -132,7 +132,11 @@ func (s *Sink) stamp(f *os.File, name string, pf PublishFile) error {
 		return pf.reject(job.LocalFileChanged, "%q has %d bytes on disk instead of %d: something else changed it; cancel the job and download the file again",
 			pf.Local, id.size, pf.Size)
 	}
-	if err := s.do(Stamp, name, func() error { return stamp(f, name, s.mode, pf.Modified) }); err != nil {
+	modified := pf.Modified
+	if !known(modified) {
+		modified = time.Time{}
+	}
+	if err := s.do(Stamp, name, func() error { return stamp(f, name, s.mode, modified) }); err != nil {
 		return pf.fail("publish", err)
 	}
 	return nil
@@ -170,7 +174,7 @@ func (s *Sink) published(ctx context.Context, pf PublishFile) error {
 		return pf.fail("publish", err)
 	case !fi.Mode().IsRegular(),
 		pf.Size >= 0 && fi.Size() != pf.Size,
-		!pf.Modified.IsZero() && fi.ModTime().Sub(pf.Modified).Abs() > coarsestTime:
+		kept(pf.Modified) && fi.ModTime().Sub(pf.Modified).Abs() > coarsestTime:
 		return gone
 	}
 	if pf.Digest == "" {
@@ -183,6 +187,13 @@ func (s *Sink) published(ctx context.Context, pf PublishFile) error {
 	defer func() { _ = f.Close() }() // it was only read
 	return verify(ctx, f, pf.Target, pf.Size, pf.Digest)
 }
+
+// known reports whether the time t can be a file's. Servers say what they like, and no system takes all of that.
+func known(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 2262 }
+
+// kept reports whether every file system keeps the time t, rather than the nearest that it can: FAT begins in 1980, and small
+// inodes of ext4 end in January 2038.
+func kept(t time.Time) bool { return t.Year() >= 1980 && t.Year() < 2038 }
 
 // coarsestTime is how exact FAT keeps modification times.
 const coarsestTime = 2 * time.Second

@@ -214,6 +214,30 @@ func TestPublishWithoutAPartialFile(t *testing.T) {
 	}
 }
 
+// TestPublishAgainWithAnyTime: a service that ends just after a file has its name finds that later, whatever time the server gave, and
+// whatever the file system has made of it.
+func TestPublishAgainWithAnyTime(t *testing.T) {
+	t.Parallel()
+	for _, year := range []int{1, 1601, 1901, 1969, 1970, 1979, 1980, 2020, 2037, 2038, 2106, 2300, 9999} {
+		s, to := newSink(thisBoot), target(t.TempDir(), "file")
+		modified := time.Date(year, 1, 2, 3, 4, 5, 0, time.UTC)
+		ready(t, s, to, content(10))
+		for range 2 {
+			publish(t, s, sink.PublishFile{Target: to, Size: 10, Modified: modified, Done: true})
+		}
+		fi, err := os.Stat(to.Local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if year < 1970 || year > 2261 {
+			modified = time.Now()
+		}
+		if year < 2037 && fi.ModTime().Sub(modified).Abs() > time.Hour {
+			t.Errorf("%d: the file is of %v", year, fi.ModTime())
+		}
+	}
+}
+
 func TestPublishRefusesAPartialFileOfAnotherSize(t *testing.T) {
 	t.Parallel()
 	folder, s := t.TempDir(), newSink(thisBoot)
