@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const password = "hunter2-correct-horse"
 
 // patience is after what time a test that waits has failed.
-const patience = 2 * time.Minute
+const patience = 30 * time.Second
 
 // sealer stores secrets as they are: sealing has its own tests.
 type sealer struct{}
@@ -330,13 +330,15 @@ type sseReader struct {
 	t    testing.TB
 	resp *http.Response
 	in   *bufio.Reader
+	end  func() // ends the stream
 }
 
 // stream opens a stream that ends with ctx.
 func (c *client) stream(ctx context.Context, path string, header ...string) *sseReader {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithCancel(ctx)
 	c.t.Cleanup(cancel)
+	defer time.AfterFunc(patience, cancel).Stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://ebb"+path, nil)
 	if err != nil {
 		c.t.Fatal(err)
@@ -354,7 +356,7 @@ func (c *client) stream(ctx context.Context, path string, header ...string) *sse
 		b, _ := io.ReadAll(resp.Body)
 		c.t.Fatalf("GET %s: %s %s", path, resp.Status, b)
 	}
-	return &sseReader{c.t, resp, bufio.NewReader(resp.Body)}
+	return &sseReader{c.t, resp, bufio.NewReader(resp.Body), cancel}
 }
 
 func (r *sseReader) next() sseEvent {
@@ -366,7 +368,9 @@ func (r *sseReader) next() sseEvent {
 	return e
 }
 
+// read waits for an event as long as a test may; what the test does between two of them is its own time.
 func (r *sseReader) read() (sseEvent, error) {
+	defer time.AfterFunc(patience, r.end).Stop()
 	var e sseEvent
 	for {
 		line, err := r.in.ReadString('\n')

@@ -133,7 +133,7 @@ func (s *Sink) stamp(f *os.File, name string, pf PublishFile) error {
 			pf.Local, id.size, pf.Size)
 	}
 	modified := pf.Modified
-	if !known(modified) {
+	if !possible(modified) {
 		modified = time.Time{}
 	}
 	if err := s.do(Stamp, name, func() error { return stamp(f, name, s.mode, modified) }); err != nil {
@@ -188,8 +188,8 @@ func (s *Sink) published(ctx context.Context, pf PublishFile) error {
 	return verify(ctx, f, pf.Target, pf.Size, pf.Digest)
 }
 
-// known reports whether the time t can be a file's. Servers say what they like, and no system takes all of that.
-func known(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 2262 }
+// possible reports whether the time t can be a file's. Servers say what they like, and no system takes all of that.
+func possible(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 2262 }
 
 // kept reports whether every file system keeps the time t, rather than the nearest that it can: FAT begins in 1980, and small
 // inodes of ext4 end in January 2038.

@@ -232,7 +232,7 @@ func TestPublishAgainWithAnyTime(t *testing.T) {
 		if year < 1970 || year > 2261 {
 			modified = time.Now()
 		}
-		if year < 2037 && fi.ModTime().Sub(modified).Abs() > time.Hour {
+		if (year < 2038 || year > 2261) && fi.ModTime().Sub(modified).Abs() > time.Hour {
 			t.Errorf("%d: the file is of %v", year, fi.ModTime())
 		}
 	}

@@ -149,9 +149,11 @@ func (c *Controller) adjust(elapsed time.Duration) {
 	}
 }
 
-// recovering tells whether what a ramp has overshot may still be coming again: its holes let the rate fall, and filled they let it
-// jump, whoever else is there.
-func (c *Controller) recovering() bool { return c.now < c.hold.ramped+lossRounds*c.base }
+// recovering tells whether what a ramp has overshot and lost may still be coming again: its holes let the rate fall, and filled they
+// let it jump, whoever else is there.
+func (c *Controller) recovering() bool {
+	return c.now < c.hold.ramped+lossRounds*c.base && c.now < c.lostAt+lossRounds*c.round
+}
 
 // decrease takes part of the window away. Right after a ramp it leaves what the path has delivered: the queue is then our own,
 // and goes with the overshoot.

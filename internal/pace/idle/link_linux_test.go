@@ -12,17 +12,7 @@ import (
 // lotOf is how many bytes have to wait for the reader of the connection to be woken.
 func lotOf(t *testing.T, c *net.TCPConn) int {
 	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bytes := 0
-	_ = raw.Control(func(fd uintptr) {
-		if bytes, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT); err != nil {
-			t.Error(err)
-		}
-	})
-	return bytes
+	return option(t, c, unix.SO_RCVLOWAT)
 }
 
 // TestReaderIsWokenForLots: packets that come fast are read together, and what is less than a lot is not left behind.

@@ -137,6 +137,19 @@ func dial(t *testing.T) (client, server *net.TCPConn) {
 	return c.(*net.TCPConn), s.(*net.TCPConn)
 }
 
+// option is what the kernel says of an option of SOL_SOCKET.
+func option(t *testing.T, c *net.TCPConn, name int) (value int) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lost := raw.Control(func(fd uintptr) { value, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, name) }); lost != nil || err != nil {
+		t.Fatal(lost, err)
+	}
+	return value
+}
+
 // expect checks what the kernel knows of a connection: a window of 0 stands for one that is not held.
 func expect(t *testing.T, when string, c *net.TCPConn, window, class int) {
 	t.Helper()

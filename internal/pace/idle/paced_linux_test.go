@@ -34,16 +34,7 @@ func ratesOf(f *Flow) *int64 {
 // buffer is the receive buffer of a connection, of which Linux says twice what was set.
 func buffer(t *testing.T, c *net.TCPConn) int {
 	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var size int
-	_ = raw.Control(func(fd uintptr) { size, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return size / 2
+	return option(t, c, unix.SO_RCVBUF) / 2
 }
 
 func TestReadsAreHeldToTheWindow(t *testing.T) {

@@ -4,6 +4,9 @@ package idle
 // its timer, eight times a second. So nothing is read, and the receive buffer is small: a few packets fill it and close the window. When
 // they are read, the server is told at once.
 
+// leastWindow is what Linux raises smaller bounds of a window to, in bytes.
+const leastWindow = 1152
+
 // restRate is how many bytes per second are read for a flow that rests with all its connections; 0 would be no limit.
 const restRate = 1
 

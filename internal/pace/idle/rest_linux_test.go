@@ -10,16 +10,7 @@ import (
 // fixed says that the kernel does not adapt the receive buffer.
 func fixed(t *testing.T, c *net.TCPConn) bool {
 	t.Helper()
-	raw, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lock int
-	_ = raw.Control(func(fd uintptr) { lock, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BUF_LOCK) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lock != 0
+	return option(t, c, unix.SO_BUF_LOCK) != 0
 }
 
 // TestRest: a flow whose connections all rest is not read, and its receive buffers are small until they go on.

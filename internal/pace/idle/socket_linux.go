@@ -9,9 +9,6 @@ import (
 // windowed says that this package can hold receive windows here.
 const windowed = true
 
-// leastWindow is what the kernel raises smaller bounds to.
-const leastWindow = 1152
-
 // unclamped is the window clamp of a connection that has none: 65535 << 14, the largest that TCP can offer.
 const unclamped = 65535 << 14
 

@@ -7,8 +7,6 @@ import "errors"
 // windowed says that this package can hold receive windows here.
 const windowed = false
 
-const leastWindow = 1
-
 func (r *reading) read(uintptr) error { return errors.ErrUnsupported }
 
 func setWindow(uintptr, int64) error { return errors.ErrUnsupported }
