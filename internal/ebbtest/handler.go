@@ -16,6 +16,7 @@ import (
 // ServeHTTP answers as the script says.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sc, rec := s.begin(r)
+	defer s.answers.Done()
 	a := &answer{ResponseWriter: w, server: s, rec: rec, script: sc, request: r}
 	switch {
 	case sc.stallHeader:

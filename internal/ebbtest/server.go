@@ -33,7 +33,8 @@ type Server struct {
 	requests []*Request
 	server   *http.Server // nil while the server is down
 	served   chan struct{}
-	cut      bool // CutAfter has been carried out
+	answers  sync.WaitGroup // those under way; none is added while the server is down
+	cut      bool           // CutAfter has been carried out
 }
 
 // Request is one request as the server saw it.
@@ -113,7 +114,7 @@ func (s *Server) Up() {
 	}(s.served)
 }
 
-// Down closes the listener and every connection: clients are refused until Up.
+// Down closes the listener and every connection, and waits until no answer is under way: clients are refused until Up.
 func (s *Server) Down() {
 	s.mu.Lock()
 	server, served := s.server, s.served
@@ -122,6 +123,7 @@ func (s *Server) Down() {
 	if server != nil {
 		_ = server.Close()
 		<-served
+		s.answers.Wait()
 	}
 }
 
@@ -167,10 +169,14 @@ func (s *Server) Sent() int64 {
 	return n
 }
 
-// begin records r and returns the script for it.
+// begin records r and returns the script for it. The caller says when it has answered, by s.answers.Done.
 func (s *Server) begin(r *http.Request) (script, *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.server == nil {
+		panic(http.ErrAbortHandler)
+	}
+	s.answers.Add(1)
 	if s.script.changes != nil && len(s.requests) >= s.script.changeAfter {
 		changes := s.script.changes
 		s.script.changes = nil

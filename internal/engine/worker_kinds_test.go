@@ -157,8 +157,9 @@ func TestRangesGoOnAfterARestart(t *testing.T) {
 					snap, _ = b.Job(t.Context(), id)
 				}
 				b.stop()
-				here := b.file(id).Filled.Len()
-				sent := srv.Sent()
+				srv.Down() // what it still sends to nobody is not counted
+				here, sent := b.file(id).Filled.Len(), srv.Sent()
+				srv.Up()
 				change := []func(*Config){}
 				if boot == "other boot" {
 					change = append(change, otherBoot)
