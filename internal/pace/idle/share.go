@@ -3,9 +3,11 @@ package idle
 import "time"
 
 const (
-	// turnTime is how long a connection stays open when the window is too small for a packet of each: long beside the quarter of
+	// turnTime is how long a connection stays open when the window is too small for all: long beside the quarter of
 	// a second that a sender needs to learn that it may go on.
 	turnTime = 4 * time.Second
+	// openPackets is how many packets there must be for each open connection: a receiver is slow to acknowledge a single one.
+	openPackets = 2
 	// cycleTime is how soon all have had a turn: servers give up connections that make no progress for a minute.
 	cycleTime = 30 * time.Second
 	// shareRoom is how far a connection's window may be above what it was seen to fill, as a factor and in packets: enough to
@@ -14,7 +16,7 @@ const (
 	shareRoomPackets = 4
 )
 
-// turns is whose turn it is when the window is too small for a packet of each.
+// turns is whose turn it is when the window is too small for all.
 type turns struct {
 	first int           // of those who are open
 	next  time.Duration // when the turn goes on to the next
@@ -22,7 +24,7 @@ type turns struct {
 
 // share splits the path's window among its connections so that their rates follow their weights: a window is a rate times a
 // round trip, so the farther server gets the larger one. A connection that does not fill its share leaves the rest to the
-// others. A window that is too small for a packet of each goes to some of them in turns; the others get none.
+// others. A window that is too small for openPackets of each goes to some of them in turns; the others get none.
 func (c *Controller) share(window float64) {
 	open := c.turns.open(c.now, window, c.conns)
 	for _, conn := range c.conns {
@@ -40,7 +42,7 @@ func (c *Controller) share(window float64) {
 func (t *turns) open(now time.Duration, window float64, conns []*connection) []*connection {
 	var least float64
 	for _, c := range conns {
-		least += float64(c.mss())
+		least += float64(openPackets * c.mss())
 	}
 	if least <= window || len(conns) < 2 {
 		return conns

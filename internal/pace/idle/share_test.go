@@ -37,8 +37,8 @@ func TestShare(t *testing.T) {
 		{"farther needs more for the same rate", 62_000, []*connection{peer(1, ms(20)), peer(1, ms(40))}, []int{21_000, 41_000}},
 		{"what one leaves goes to the others", 100_000, []*connection{slow, peer(1, ms(20)), peer(1, ms(20))}, []int{10_000, 45_000, 45_000}},
 		{"nobody can use it", 100_000, []*connection{slow}, []int{10_000}},
-		{"a packet of each", 3000, []*connection{peer(4, ms(20)), peer(2, ms(20)), peer(1, ms(20))}, []int{1000, 1000, 1000}},
-		{"weight 0 counts as 1", 4000, []*connection{peer(0, ms(20)), peer(1, ms(20))}, []int{2000, 2000}},
+		{"the least for all", 6000, []*connection{peer(4, ms(20)), peer(2, ms(20)), peer(1, ms(20))}, []int{2714, 1857, 1429}},
+		{"weight 0 counts as 1", 8000, []*connection{peer(0, ms(20)), peer(1, ms(20))}, []int{4000, 4000}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := Controller{conns: test.conns}
@@ -58,7 +58,7 @@ func TestTurns(t *testing.T) {
 	}
 	opened := make([]time.Duration, 5)
 	for ; c.now < 20*time.Second; c.now += 10 * time.Millisecond {
-		c.share(2500)
+		c.share(5000)
 		var total float64
 		for i, conn := range c.conns {
 			total += conn.goal
@@ -66,8 +66,8 @@ func TestTurns(t *testing.T) {
 				opened[i] += 10 * time.Millisecond
 			}
 		}
-		if total != 2500 {
-			t.Fatalf("%v bytes of a window of 2500", total)
+		if total != 5000 {
+			t.Fatalf("%v bytes of a window of 5000", total)
 		}
 	}
 	for i, got := range opened {
@@ -88,7 +88,7 @@ func TestNobodyRestsForLong(t *testing.T) {
 		}
 		latest := map[*connection]time.Duration{}
 		for now := time.Duration(0); now < 3*cycleTime; now += 10 * time.Millisecond {
-			open := turns.open(now, float64(test.room*usualMSS), conns)
+			open := turns.open(now, float64(test.room*openPackets*usualMSS), conns)
 			if len(open) != test.room {
 				t.Fatalf("%d of %d connections are open, want %d", len(open), test.conns, test.room)
 			}

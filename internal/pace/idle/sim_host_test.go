@@ -68,13 +68,12 @@ func (r *receiver) measure(p packet) {
 	r.rtt += sample - r.rtt/8
 }
 
-// offer changes the window. A sender that was stopped learns of it when it probes, a quarter of a second later.
+// offer changes the window. A sender that was stopped is told at once, as reading what has waited tells it (rest.go).
 func (r *receiver) offer(bytes int64) {
 	stopped := r.window == 0
 	r.window = bytes / simMSS
 	if stopped && r.window > 0 {
-		net := r.flow.net
-		net.at(net.now+ms(250), func() { r.acknowledge(-1) })
+		r.acknowledge(-1)
 	}
 }
 
