@@ -58,8 +58,9 @@ func TestAloneTakesTheLine(t *testing.T) {
 func TestForegroundKeepsTheLine(t *testing.T) {
 	t.Parallel()
 	codel := lineSpec{rate: 20e6, buffer: ms(200), base: ms(20), codel: true}
-	fq := codel
-	fq.fq = true
+	fastCodel := lineSpec{rate: 100e6, buffer: ms(200), base: ms(20), codel: true}
+	fq, fastFQ := codel, fastCodel
+	fq.fq, fastFQ.fq = true, true
 	for _, test := range []struct {
 		line           lineSpec
 		server         string
@@ -78,13 +79,16 @@ func TestForegroundKeepsTheLine(t *testing.T) {
 		{mbit(20, 100, 100), "cubic", "bbr", 0.97, ms(1200), ms(6000)},
 		{mbit(100, 100, 100), "cubic", "cubic", 0.97, ms(1300), ms(5000)},
 		{mbit(20, 100, 20), "bbr", "cubic", 0.98, ms(500), ms(6000)}, // the server's BBR grows by a quarter in eight rounds
-		{mbit(20, 10, 20), "cubic", "cubic", 0.9, 0, 0},
-		{mbit(20, 5, 20), "cubic", "cubic", 0.75, 0, 0},
-		{mbit(20, 5, 20), "cubic", "bbr", 0.8, 0, 0}, // eight packets of buffer: its queue is hardly ever seen
+		{mbit(20, 10, 20), "cubic", "cubic", 0.94, 0, 0},
+		{mbit(20, 5, 20), "cubic", "cubic", 0.92, 0, 0},
+		{mbit(20, 5, 20), "cubic", "bbr", 0.94, 0, 0}, // eight packets of buffer: its queue is hardly ever seen
 		{codel, "cubic", "cubic", 0.95, ms(500), ms(3000)},
 		{codel, "cubic", "bbr", 0.95, ms(500), ms(3000)},
-		{fq, "cubic", "cubic", 0.85, 0, 0},
-		{fq, "cubic", "bbr", 0.83, 0, 0},
+		{fastCodel, "cubic", "cubic", 0.97, ms(500), ms(3000)},
+		{fq, "cubic", "cubic", 0.92, 0, 0},
+		{fq, "cubic", "bbr", 0.92, 0, 0},
+		{fastFQ, "cubic", "cubic", 0.83, 0, 0}, // its cubic is slow to find what the start has left of the line
+		{fastFQ, "cubic", "bbr", 0.93, 0, 0},
 	} {
 		if racing && test.line.rate > 50e6 {
 			continue

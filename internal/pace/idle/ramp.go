@@ -57,9 +57,10 @@ func (c *Controller) stepRamp() {
 	stop := time.Duration(rampStop * float64(c.target()))
 	low, _ := c.delays.low(c.now, c.round)
 	now, _ := c.delays.low(c.now, max(c.base/4, 2*shortestRound))
+	stands := low >= stop
 	switch {
-	case low >= stop || now >= time.Duration(rampNow*float64(c.target())) || lost && c.delays.high(c.now, 2*c.round) >= stop:
-		c.endRamp()
+	case stands || now >= time.Duration(rampNow*float64(c.target())) || lost && c.delays.high(c.now, 2*c.round) >= stop:
+		c.endRamp(stands || c.signal == DeficitSignal)
 	case c.used() >= rampUsed*c.window:
 		switch fill := c.window / (c.ramp.known*c.base.Seconds() + 1); {
 		case fill < farPart && c.base > farBase:
@@ -81,10 +82,11 @@ func (c *Controller) used() float64 {
 	return c.flight()
 }
 
-// endRamp goes back to what the path has delivered. Where that is nothing, the line is somebody else's.
-func (c *Controller) endRamp() {
+// endRamp goes back to what the path has delivered. Where that is nothing, or well below what the path carries with a queue that is
+// not only of the ramp's own bursts, the line is somebody else's.
+func (c *Controller) endRamp(foreign bool) {
 	fits := c.ramp.peak*c.base.Seconds() + float64(peakRoom*c.packet())
-	if c.signal == DeficitSignal && c.ramp.peak < deficitPart*c.capacity && c.flight() > rampUsed*c.window {
+	if foreign && !c.ramp.gentle && c.ramp.peak < deficitPart*c.capacity && c.flight() > rampUsed*c.window {
 		c.giveWay(DeficitSignal)
 		return
 	}

@@ -34,7 +34,7 @@ const (
 	// there is none when we are quiet, and the next ramp is cut short again; another background transfer keeps its small
 	// queue. That one is joined, and for sharedTime only a fall below lostPart of the best rate since then counts.
 	deficitPart = 0.65
-	deficitTime = time.Second
+	deficitTime = 500 * time.Millisecond
 	lostPart    = 0.4
 	growingPart = 1.5 // of the usual rate: a server that finds its rate again is not starved
 	sharedTime  = 30 * time.Second
