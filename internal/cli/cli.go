@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -40,7 +39,7 @@ type DaemonOptions struct {
 	ForbidCleartext bool
 	PassportNexus   string
 	IdleExit        time.Duration
-	Log             *slog.Logger
+	Log             io.Writer // of a service that does not log to a file
 }
 
 // app is one run of the program.

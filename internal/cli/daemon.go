@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +26,7 @@ one by themselves when none runs; that one ends when it has had nothing to do fo
 				return usage("--idle-exit must be more than 0")
 			}
 			o.System = a.system
-			o.Log = slog.New(slog.NewTextHandler(a.Stderr, nil))
+			o.Log = a.Stderr
 			return a.Daemon(cmd.Context(), o)
 		},
 	}

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/ebb-transfer/ebb/internal/sched"
@@ -21,6 +22,7 @@ type Config struct {
 	Quota    sched.Quota    // none by default; of a month
 	Schedule sched.Schedule // no windows by default
 	Network  Network
+	Log      Log
 }
 
 // Limits bound what runs at once, [limits].
@@ -75,6 +77,11 @@ type Network struct {
 	ForbidCleartext bool // passwords never go over plain http to other machines, whatever a job allows itself
 	// MarkBackground marks what background jobs send as Lower-Effort (RFC 8622); default true.
 	MarkBackground bool
+}
+
+// Log is what the service writes into its log, [log].
+type Log struct {
+	Level slog.Level // the least that it tells; default slog.LevelInfo
 }
 
 // Default is the configuration of an empty file.

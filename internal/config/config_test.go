@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -69,6 +70,9 @@ passport_nexus = "https://nexus.example/rdr"
 forbid_cleartext = true
 mark_background = false
 
+[log]
+level = "debug"
+
 [schedule]
 low = 2048
 
@@ -103,6 +107,7 @@ normal = "500KB"
 		},
 		Quota:   sched.Quota{PerUser: 3 << 39, Period: sched.Week},
 		Network: Network{"http=a.example:80 https=b.example:443", "*.corp.example <local>", "https://nexus.example/rdr", true, false},
+		Log:     Log{slog.LevelDebug},
 		Schedule: sched.Schedule{
 			Work: []sched.Window{
 				{
@@ -150,6 +155,7 @@ func TestProblems(t *testing.T) {
 		{"too little", "[limits]\n\nbackground = 0", "3: limits.background: must be at least 1"},
 		{"too much", "[battery]\nmin = 101", "2: battery.min: must be at most 100"},
 		{"no number", "[limits]\nper_host = \"8\"", "2: limits.per_host: must be a whole number, without quotes"},
+		{"no level", "[log]\nlevel = \"loud\"", `2: log.level: must be "debug", "info", "warn" or "error"`},
 		{"no truth", "[battery]\nsaver = 1", "2: battery.saver: must be true or false, without quotes"},
 		{"no text", "[network]\nproxy = 1", "2: network.proxy: must be a text in quotes"},
 		{"no rate", "[limits]\nrate = \"fast\"", `2: limits.rate: must be "unlimited", or bytes per second like "500K", "2M" or "1.5G"`},
@@ -188,7 +194,7 @@ func TestProblems(t *testing.T) {
 		{"misspelt key", "[limits]\nbackgrond = 1", "2: limits.backgrond: there is no such key; did you mean background?"},
 		{"capital letters", "[limits]\nRate = 1", "2: limits.Rate: there is no such key; did you mean rate?"},
 		{"misspelt table", "[limit]\nrate = 1", "1: limit: there is no such key; did you mean limits?"},
-		{"key without table", "background = 1", "1: background: there is no such key; the file has battery, cost, history, jobs, limits, network, quota, schedule"},
+		{"key without table", "background = 1", "1: background: there is no such key; the file has battery, cost, history, jobs, limits, log, network, quota, schedule"},
 		{"table that is none", "limits = 1", "1: limits: must be a table, [limits]"},
 		{"no TOML", "[limits]\nrate = \n", "2: this is not TOML: expected value but found '\\n' instead"},
 		{"twice", "[limits]\nrate = 1\nrate = 2", "3: this is not TOML: Key 'limits.rate' has already been defined."},

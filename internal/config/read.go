@@ -25,6 +25,7 @@ func parse(file, text string) (Config, error) {
 	readQuota(t.table("quota"), &c.Quota)
 	readSchedule(t.table("schedule"), &c.Schedule)
 	readNetwork(t.table("network"), &c.Network)
+	readLog(t.table("log"), &c.Log)
 	t.close()
 	if problems := t.doc.problems; len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key)) })
@@ -124,4 +125,9 @@ func readNetwork(t *table, n *Network) {
 	read(t, "passport_nexus", httpsURL, &n.PassportNexus)
 	read(t, "forbid_cleartext", truth, &n.ForbidCleartext)
 	read(t, "mark_background", truth, &n.MarkBackground)
+}
+
+func readLog(t *table, l *Log) {
+	defer t.close()
+	read(t, "level", logLevel, &l.Level)
 }

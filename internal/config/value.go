@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/url"
 	"strconv"
@@ -215,4 +216,18 @@ func httpsURL(value any) (string, error) {
 		err = errors.New(`must be a URL like "https://login.example/", without a user`)
 	}
 	return s, err
+}
+
+func logLevel(value any) (slog.Level, error) {
+	switch value {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, errors.New(`must be "debug", "info", "warn" or "error"`)
 }

@@ -32,7 +32,7 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a changed file is left alone for seconds first")
 	}
-	p, file := configured(t, "[network]\nforbid_cleartext = true\n")
+	p, file := configured(t, "[network]\nforbid_cleartext = true\n[log]\nlevel = \"error\"\n")
 	inTheClear := func() job.Code {
 		t.Helper()
 		spec := job.Spec{Settings: job.DefaultSettings()}
@@ -80,6 +80,11 @@ func TestConfigurationIsReloaded(t *testing.T) {
 	until("the change is not heeded", func() bool { return inTheClear() == job.OK })
 	if got := problem(); got != "" {
 		t.Errorf("put right: %s", got)
+	}
+	log, err := os.ReadFile(filepath.Join(p.state, "test.log"))
+	if told := string(log); err != nil || strings.Contains(told, "msg=ready") ||
+		!strings.Contains(told, "cannot be used") || !strings.Contains(told, "the configuration has changed") {
+		t.Errorf("the log began with errors alone, and then told more: %v\n%s", err, told)
 	}
 }
 

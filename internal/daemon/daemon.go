@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,7 +36,7 @@ type Config struct {
 	// PassportNexus is the https URL of the server that tells where Passport's login server is; "" leaves it to the
 	// configuration file.
 	PassportNexus string
-	Log           *slog.Logger // of a daemon that is not Auto
+	Log           io.Writer // of a daemon that is not Auto
 }
 
 const defaultIdleExit = time.Minute
@@ -50,15 +51,17 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.Auto {
-		log, err := openLog(places.dir)
+		file, err := openLog(places.dir)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = log.Close() }()
-		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+		defer func() { _ = file.Close() }()
+		cfg.Log = file
 	}
-	slog.SetDefault(cfg.Log) //nolint:forbidigo // what libraries print goes to the same place
-	set, err := newSettings(cfg, cfg.Log)
+	level := new(slog.LevelVar)
+	log := slog.New(slog.NewTextHandler(cfg.Log, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log) //nolint:forbidigo // what libraries print goes to the same place
+	set, err := newSettings(cfg, log, level)
 	if err != nil {
 		return err
 	}
@@ -66,14 +69,14 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	svc, err := Open(ctx, places.dir, Options{Version: version.String(), Config: configured, Log: cfg.Log})
+	svc, err := Open(ctx, places.dir, Options{Version: version.String(), Config: configured, Log: log})
 	if cfg.Auto && errors.Is(err, store.ErrLocked) {
 		return awaitOther(ctx, places.socket, err) // another command was quicker; its daemon serves us both
 	}
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cancel, process{cfg, places, set, svc})
+	return serve(ctx, cancel, process{cfg, log, places, set, svc})
 }
 
 // awaitTime bounds the wait for a daemon that was quicker to answer.
@@ -112,6 +115,7 @@ func findPlaces(system bool) (places, error) {
 // process is what a daemon is made of.
 type process struct {
 	cfg Config
+	log *slog.Logger
 	at  places
 	set *settings
 	svc *Service
@@ -119,7 +123,7 @@ type process struct {
 
 // serve runs the engine and the API beside each other until ctx ends; then it closes the service.
 func serve(ctx context.Context, stop func(), p process) error {
-	cfg, svc := p.cfg, p.svc
+	cfg, log, svc := p.cfg, p.log, p.svc
 	listen := ipc.Listen
 	if cfg.System {
 		listen = ipc.ListenSystem
@@ -144,20 +148,20 @@ func serve(ctx context.Context, stop func(), p process) error {
 		ConnState:         idle.connState,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 30 * time.Second,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { // ends with the listener
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			cfg.Log.Error("the socket has failed", "err", err)
+			log.Error("the socket has failed", "err", err)
 			stop()
 		}
 	})
 	wg.Go(func() { p.set.follow(ctx, svc) })
 	if cfg.Auto {
-		wg.Go(func() { idle.watch(ctx, cfg, svc, stop) })
+		wg.Go(func() { idle.watch(ctx, p, stop) })
 	}
-	cfg.Log.Info("ready", "version", version.String(), "socket", p.at.socket, "state", p.at.dir, "config", p.set.file.Path)
+	log.Info("ready", "version", version.String(), "socket", p.at.socket, "state", p.at.dir, "config", p.set.file.Path)
 	err = svc.Run(ctx)
 	stop()
 	err = errors.Join(err, svc.Close()) // before the socket goes: without it, the state folder is free
@@ -166,7 +170,7 @@ func serve(ctx context.Context, stop func(), p process) error {
 	_ = srv.Shutdown(bye) // streams end with ctx; a caller that lingers is cut off
 	_ = srv.Close()
 	wg.Wait()
-	cfg.Log.Info("stopped")
+	log.Info("stopped")
 	return err
 }
 

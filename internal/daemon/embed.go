@@ -43,7 +43,7 @@ func Embed(ctx context.Context, dir string, o EmbedOptions) (*Embedded, error) {
 	set := &settings{log: o.Log}
 	if o.UserConfig {
 		var err error
-		if set, err = newSettings(Config{}, o.Log); err != nil {
+		if set, err = newSettings(Config{}, o.Log, new(slog.LevelVar)); err != nil { // o.Log has the program's own level
 			return nil, err
 		}
 	}

@@ -40,8 +40,8 @@ func (i *idle) quiet(d time.Duration) bool {
 
 // watch calls stop once there has been neither a client nor a job that can go on by itself for
 // a while. It ends then, or with ctx.
-func (i *idle) watch(ctx context.Context, cfg Config, svc *Service, stop func()) {
-	limit := cfg.IdleExit
+func (i *idle) watch(ctx context.Context, p process, stop func()) {
+	limit := p.cfg.IdleExit
 	if limit == 0 {
 		limit = defaultIdleExit
 	}
@@ -51,13 +51,13 @@ func (i *idle) watch(ctx context.Context, cfg Config, svc *Service, stop func())
 			return
 		case <-time.After(limit / 4):
 		}
-		busy, err := svc.busy(ctx)
+		busy, err := p.svc.busy(ctx)
 		if err != nil || busy {
 			i.touch()
 			continue
 		}
 		if i.quiet(limit) {
-			cfg.Log.Info("nothing to do; ending until the next command")
+			p.log.Info("nothing to do; ending until the next command")
 			stop()
 			return
 		}

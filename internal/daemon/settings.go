@@ -27,22 +27,23 @@ func limits(c config.Config) engine.Limits {
 
 // settings are a daemon's configuration file, with what its command line says instead.
 type settings struct {
-	file config.File // the zero value when nothing says where it is
-	cfg  Config
-	log  *slog.Logger
-	read config.Config // what load has read
+	file  config.File // the zero value when nothing says where it is
+	cfg   Config
+	log   *slog.Logger
+	level *slog.LevelVar // of log
+	read  config.Config  // what load has read
 
 	mu     sync.Mutex // guards broken
 	broken error      // why the file as it is now is not used
 }
 
-func newSettings(cfg Config, log *slog.Logger) (*settings, error) {
+func newSettings(cfg Config, log *slog.Logger, level *slog.LevelVar) (*settings, error) {
 	file, err := config.Find(os.Getenv, cfg.System)
 	if errors.Is(err, config.ErrNowhere) {
 		log.Warn("there is no configuration file", "err", err)
 		err = nil
 	}
-	return &settings{file: file, cfg: cfg, log: log}, err
+	return &settings{file: file, cfg: cfg, log: log, level: level}, err
 }
 
 // load reads the file.
@@ -54,6 +55,7 @@ func (s *settings) load() (config.Config, error) {
 	if s.read, err = s.file.Load(); err != nil {
 		return s.read, fmt.Errorf("the configuration cannot be used: %w", err)
 	}
+	s.level.Set(s.read.Log.Level)
 	return s.overrule(s.read), nil
 }
 
@@ -79,6 +81,7 @@ func (s *settings) follow(ctx context.Context, svc *Service) {
 			s.log.Error("the changed configuration cannot be used; the one before stays", "err", err)
 			return
 		}
+		s.level.Set(c.Log.Level)
 		s.log.Info("the configuration has changed", "file", s.file.Path)
 		svc.configure(s.overrule(c))
 	})
