@@ -37,7 +37,7 @@ func play(role string) int {
 			return 1
 		}
 	case "system":
-		err := daemon.Run(context.Background(), daemon.Config{System: true, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		err := daemon.Run(context.Background(), daemon.Config{System: true, Log: os.Stderr})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,7 +35,7 @@ func withDaemon(m *testing.M) int {
 	os.Unsetenv("EBB_SOCKET")
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- daemon.Run(ctx, daemon.Config{Log: slog.New(slog.DiscardHandler)}) }()
+	go func() { ended <- daemon.Run(ctx, daemon.Config{Log: io.Discard}) }()
 	defer func() { stop(); <-ended }()
 	for { // until it answers
 		client, err := ebb.Dial(ctx, ebb.Options{})
