@@ -70,6 +70,30 @@ func TestForegroundKeepsTheLineBesideStalls(t *testing.T) {
 	}
 }
 
+// TestStallsDoNotProlongAYield: after ramps that were wrong, a yield takes a quiet of four seconds, which a line with stalls never has.
+func TestStallsDoNotProlongAYield(t *testing.T) {
+	t.Parallel()
+	for _, what := range allStalls {
+		for seed := range uint64(4) {
+			line := mbit(20, 100, 20)
+			line.stalls = what
+			n := newNetwork(line, seed+1)
+			h := n.addHost(seed+1, 0)
+			h.download("cubic", 0)
+			f := n.addFlow("cubic", 2*time.Second)
+			n.runUntil(10 * time.Second)
+			f.sender.supply = f.sender.next
+			h.control.yield.quiet = longestQuiet
+			n.runUntil(n.now + longestQuiet + time.Second)
+			before := h.received()
+			n.runUntil(n.now + time.Second)
+			if got := float64(h.received()-before) / line.payload(); got < 0.8 {
+				t.Errorf("stalls of the %s, seed %d: %.3f of the line six seconds after the foreground, want 0.8", what, seed+1, got)
+			}
+		}
+	}
+}
+
 // A queue that goes as fast as it came gives the window back, but not a second time soon after.
 func TestSpikeIsUndone(t *testing.T) {
 	t.Parallel()

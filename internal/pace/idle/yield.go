@@ -1,6 +1,7 @@
 package idle
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -13,6 +14,9 @@ const (
 	shortestQuiet = 300 * time.Millisecond
 	longestQuiet  = 4 * time.Second
 	quietRounds   = 12
+	// loudSpell is how long a queue must stand to have more than the shortest quiet begin anew: one that goes sooner may be a stall's
+	// (spike.go), and there may be one of those in every second.
+	loudSpell = 50 * time.Millisecond
 	// cutShort is how soon after a ramp's beginning another yield means that it was wrong, unless it had found a free line.
 	cutShort = 3 * time.Second
 
@@ -48,6 +52,8 @@ const (
 type yield struct {
 	quiet  time.Duration // that must pass without a queue
 	loud   time.Duration // latest sample above the quiet part of the target
+	spell  time.Duration // first of those in a row that ends with the latest sample; 0 when that is quiet
+	stood  time.Duration // latest moment at which such a row had lasted for loudSpell
 	sum    time.Duration // of the samples since loud
 	count  int           // of them
 	steady level         // the delay while it stays in steadyBand
@@ -89,6 +95,12 @@ func (y *yield) see(now, delay time.Duration) {
 	y.count++
 	if delay > time.Duration(quietPart*float64(delayTarget)) {
 		y.loud, y.sum, y.count = now, 0, 0
+		y.spell = cmp.Or(y.spell, now)
+		if now-y.spell >= loudSpell {
+			y.stood = now
+		}
+	} else {
+		y.spell = 0
 	}
 	y.route.see(now, delay, routeBand)
 	y.steady.see(now, delay, steadyBand)
@@ -99,7 +111,7 @@ func (y *yield) see(now, delay time.Duration) {
 
 // disturb restarts all quiet times.
 func (y *yield) disturb(now time.Duration) {
-	y.loud, y.sum, y.count = now, 0, 0
+	y.loud, y.stood, y.sum, y.count = now, now, 0, 0
 	y.steady = level{since: now, low: math.MaxInt64}
 }
 
@@ -112,7 +124,8 @@ func (c *Controller) stepYield() {
 	if c.undoSpike() || !c.fresh {
 		return
 	}
-	quiet := max(c.yield.quiet, quietRounds*c.base)
+	shortest := max(shortestQuiet, quietRounds*c.base)
+	quiet := max(c.yield.quiet, shortest)
 	calm := max(steadyFactor*c.yield.quiet, steadyLeast, quietRounds*c.base)
 	if c.signal == DeficitSignal {
 		calm = quiet
@@ -121,7 +134,7 @@ func (c *Controller) stepYield() {
 	// half of the delays have shown none for long, that is no queue either.
 	median, known := c.delays.median()
 	switch stands := c.yield.sum > time.Duration(c.yield.count)*standing; {
-	case c.now-c.yield.loud > quiet && !stands,
+	case c.now-c.yield.loud > shortest && c.now-c.yield.stood > quiet && !stands,
 		c.now-c.since > calm && known && median < timestampGrain:
 		c.yield.ramped, c.yield.best = c.now, 0
 		c.enter(Ramping, c.signal)
