@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -51,7 +50,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.Auto {
-		file, err := openLog(places.dir)
+		file, err := openLog(places.dir, maxLog)
 		if err != nil {
 			return err
 		}
@@ -172,24 +171,4 @@ func serve(ctx context.Context, stop func(), p process) error {
 	wg.Wait()
 	log.Info("stopped")
 	return err
-}
-
-// maxLog is the size at which the log of an Auto daemon begins anew; the one before is kept.
-const maxLog = 8 << 20
-
-func openLog(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w", err)
-	}
-	name := filepath.Join(dir, "ebb.log")
-	if fi, err := os.Stat(name); err == nil && fi.Size() > maxLog {
-		if err := os.Rename(name, name+".1"); err != nil {
-			return nil, fmt.Errorf("put the old log away: %w", err)
-		}
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
-	}
-	return f, nil
 }

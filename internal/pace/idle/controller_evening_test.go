@@ -76,11 +76,11 @@ func TestEvening(t *testing.T) {
 		alone, all := without.had()
 		beside, _ := with.had()
 		if keeps := beside / alone; keeps < 0.97 {
-			t.Errorf("stalls of the %s: the greedy flows keep %.3f, want 0.97", test.stalls, keeps)
+			t.Errorf("stalls %q: the greedy flows keep %.3f, want 0.97", test.stalls, keeps)
 		}
 		left := spec.payload()*length.Seconds() - all
 		if uses := float64(with.host.received()) / left; uses < test.uses {
-			t.Errorf("stalls of the %s: the background uses %.3f of what is left, want %.2f", test.stalls, uses, test.uses)
+			t.Errorf("stalls %q: the background uses %.3f of what is left, want %.2f", test.stalls, uses, test.uses)
 		}
 	}
 }

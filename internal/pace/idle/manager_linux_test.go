@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -433,3 +434,36 @@ func (q quiet) Step(_ time.Duration, conns []Sample, _ Surroundings) ([]int64, t
 	return q.windows[:len(conns)], time.Hour
 }
 func (quiet) Status() Status { return Status{} }
+
+// swinging is a controller that goes from one of its states to the next with each step.
+type swinging struct {
+	*spy
+	states []Status
+}
+
+func (s *swinging) Status() Status { return s.states[min(s.count(), len(s.states)-1)] }
+
+// TestLogSaysWhatMadeRoom: once for each time, whatever else the controller does meanwhile.
+func TestLogSaysWhatMadeRoom(t *testing.T) {
+	r := newRig(t)
+	var log strings.Builder
+	r.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := &swinging{&spy{window: testWindow}, []Status{
+		{State: Holding, Signal: DelaySignal},
+		{State: Holding, Signal: SenderSignal},
+		{State: Yielding, Signal: LossSignal},
+		{State: Yielding, Signal: LossSignal},
+		{State: Ramping, Signal: LossSignal},
+		{State: Holding, Signal: DelaySignal},
+	}}
+	r.control = func(uint64) controller { return s }
+	c, _ := dial(t)
+	t.Cleanup(r.Flow(1).Use(c))
+	for range len(s.states) {
+		r.beat()
+	}
+	got := log.String()
+	if strings.Count(got, "\n") != 2 || !strings.Contains(got, "state=yielding signal=loss") || !strings.Contains(got, "state=ramping") {
+		t.Errorf("the log says\n%s", got)
+	}
+}

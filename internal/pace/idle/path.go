@@ -88,7 +88,6 @@ type path struct {
 	links   []*link       // in the order in which they came
 	used    time.Duration // when it had some for the last time
 	samples []Sample
-	last    Status // that was logged
 }
 
 // step has the controller set the windows, and returns in what time it is to be asked again.
@@ -105,8 +104,7 @@ func (p *path) step(now time.Duration, log *slog.Logger) time.Duration {
 	}
 	is := p.control.Status()
 	p.count(elapsed, before, is)
-	if is.Signal != p.last.Signal || (is.State == Yielding) != (p.last.State == Yielding) {
-		p.last = is
+	if (is.State == Yielding) != (before == Yielding) {
 		log.Debug("background transfers", "line", p.place, "state", is.State, "signal", is.Signal,
 			"delay", is.Delay, "base", is.Base, "window", is.Window, "rate", is.Rate, "capacity", is.Capacity)
 	}
