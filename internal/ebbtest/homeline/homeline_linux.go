@@ -6,7 +6,7 @@
 //	}
 //	server := l.Listen(t)
 //	go homeline.Pour(server)
-//	… download from server.Addr(), which is behind a line of homeline.Rate
+//	… download from server.Addr(), which is behind a line of homeline.Rate, or upload to one that drains
 //
 // Only root can make one. Tests share the cores with others, so they ask for shares and for what comes about, never for times.
 package homeline
@@ -25,7 +25,7 @@ import (
 	"github.com/ebb-transfer/ebb/internal/ebbtest/netns"
 )
 
-// Rate is what the line carries towards the client, in bytes per second of TCP payload: 20 Mbit/s less the headers.
+// Rate is what the line carries each way, in bytes per second of TCP payload: 20 Mbit/s less the headers.
 const Rate = 20_000_000 / 8 * 1448 / 1514
 
 // inside tells the process behind the line that it is there.
@@ -75,7 +75,7 @@ func Behind(t *testing.T) (l *Line, here bool) {
 	return nil, false
 }
 
-// connect makes client ── router ── server, with the line between client and router. Its buffer holds 100 ms.
+// connect makes client ── router ── server. The router is the line: each way, its buffer holds 100 ms.
 func connect(ctx context.Context, client, router, server *netns.Namespace) error {
 	return cmp.Or(
 		router.IP(ctx,
@@ -87,7 +87,9 @@ func connect(ctx context.Context, client, router, server *netns.Namespace) error
 		router.Set("ipv4/ip_forward 1"),
 		// Cubic leaves slow start long before the buffer is full on a line as short as this.
 		server.Set("ipv4/tcp_congestion_control reno"),
+		client.Set("ipv4/tcp_congestion_control reno"),
 		router.Run(ctx, "tc", "qdisc", "add", "dev", "home", "root", "tbf", "rate", "20mbit", "burst", "5kb", "latency", "100ms"),
+		router.Run(ctx, "tc", "qdisc", "add", "dev", "far", "root", "tbf", "rate", "20mbit", "burst", "5kb", "latency", "100ms"),
 	)
 }
 
@@ -106,7 +108,13 @@ func (l *Line) Listen(t *testing.T) (ln net.Listener) {
 }
 
 // Pour sends without end to all who connect, until the listener is closed.
-func Pour(l net.Listener) {
+func Pour(l net.Listener) { serve(l, net.Conn.Write) }
+
+// Drain takes all that those who connect send, until the listener is closed.
+func Drain(l net.Listener) { serve(l, net.Conn.Read) }
+
+// serve does the same again and again with each connection.
+func serve(l net.Listener, do func(net.Conn, []byte) (int, error)) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -115,7 +123,7 @@ func Pour(l net.Listener) {
 		go func() { // ends with the connection
 			defer conn.Close()
 			for buf := make([]byte, 64<<10); err == nil; {
-				_, err = conn.Write(buf)
+				_, err = do(conn, buf)
 			}
 		}()
 	}
@@ -123,9 +131,12 @@ func Pour(l net.Listener) {
 
 // HasAll waits until a count of bytes has had the line for a second, but for a little, and reports whether that has come about. A
 // busy machine may take a while.
-func HasAll(count func() int64) bool {
+func HasAll(count func() int64) bool { return Has(0.8, count) }
+
+// Has is HasAll for a part of the line.
+func Has(part float64, count func() int64) bool {
 	for range 30 {
-		if moved(time.Second, count)[0] > Rate*8/10 {
+		if moved(time.Second, count)[0] > part*Rate {
 			return true
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	lossRounds    = 10                     // for which the rate after a loss is uneven
 )
 
-// Controller decides the receive windows of all background connections that share a bottleneck. It is not safe for concurrent
+// Controller decides the windows of all background connections that share a bottleneck. It is not safe for concurrent
 // use. The same calls give the same answers.
 type Controller struct {
 	random *rand.Rand
@@ -72,7 +72,7 @@ func NewController(seed uint64) *Controller {
 	return c
 }
 
-// Step is called with what all connections of the path have shown, and returns the receive window of each in bytes, in the same
+// Step is called with what all connections of the path have shown, and returns the window of each in bytes, in the same
 // order, and how long it can wait for the next call. A window of 0 asks the connection to rest for a while, where there are
 // more connections than the path carries packets. now counts from any beginning and does not go back.
 func (c *Controller) Step(now time.Duration, conns []Sample, s Surroundings) (windows []int64, again time.Duration) {

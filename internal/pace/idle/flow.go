@@ -39,31 +39,39 @@ const (
 // A connection that carries requests of several flows counts for all of them, and is not held back while one of them is in the
 // foreground.
 func (f *Flow) Use(conn net.Conn) (release func()) {
-	tcp := tcpOf(conn)
-	if tcp == nil {
-		return func() {}
+	l := f.take(end{conn: tcpOf(conn)})
+	return sync.OnceFunc(func() { f.release(l) })
+}
+
+// take has the flow use an end of a connection; nil when there is none, or it is closed already.
+func (f *Flow) take(e end) *link {
+	if e.conn == nil {
+		return nil
 	}
 	m := f.manager
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.links[tcp]
+	l := m.links[e]
 	if l == nil {
 		var err error
-		if l, err = newLink(tcp); err != nil {
-			return func() {} // it is closed already
+		if l, err = newLink(e); err != nil {
+			return nil
 		}
-		m.links[tcp] = l
+		m.links[e] = l
 	}
 	l.flows[f]++
 	f.links[l] = struct{}{}
 	l.wait(1) // the beginning of an answer may be all of it
 	m.settle(l)
 	f.admit()
-	return sync.OnceFunc(func() { f.release(l) })
+	return l
 }
 
 // release ends a request, unless its connection has ended before.
 func (f *Flow) release(l *link) {
+	if l == nil {
+		return
+	}
 	m := f.manager
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,18 +16,19 @@ type counters struct {
 
 const (
 	statsHeaderLen = 12 // struct if_stats_msg
-	// rxBytesAt is where rx_bytes is in the answer: behind both headers, that of the attribute, and two numbers of
-	// struct rtnl_link_stats64.
+	// rxBytesAt is where rx_bytes is in the answer, which tx_bytes follows: behind both headers, that of the attribute, and two
+	// numbers of struct rtnl_link_stats64.
 	rxBytesAt = unix.NLMSG_HDRLEN + statsHeaderLen + unix.SizeofNlAttr + 2*8
+	txBytesAt = rxBytesAt + 8
 )
 
-// received is how many bytes came in on the interface; −1 when the kernel does not tell.
-func (c *counters) received(index int) int64 {
+// of is how many bytes came in on the interface, and how many went out; −1 when the kernel does not tell.
+func (c *counters) of(index int) (in, out int64) {
 	if c.fd == 0 {
 		c.fd = openRoute()
 	}
 	if c.fd < 0 || index == 0 {
-		return -1
+		return -1, -1
 	}
 	host := binary.NativeEndian
 	msg := c.want[:]
@@ -37,13 +38,13 @@ func (c *counters) received(index int) int64 {
 	host.PutUint32(msg[unix.NLMSG_HDRLEN+4:], uint32(index))
 	host.PutUint32(msg[unix.NLMSG_HDRLEN+8:], 1<<(unix.IFLA_STATS_LINK_64-1))
 	if _, err := unix.Write(c.fd, msg); err != nil {
-		return -1
+		return -1, -1
 	}
 	n, err := unix.Read(c.fd, c.buf[:]) // the answer is there when Write returns
-	if err != nil || n < rxBytesAt+8 || host.Uint16(c.buf[4:]) != unix.RTM_NEWSTATS {
-		return -1
+	if err != nil || n < txBytesAt+8 || host.Uint16(c.buf[4:]) != unix.RTM_NEWSTATS {
+		return -1, -1
 	}
-	return int64(host.Uint64(c.buf[rxBytesAt:]))
+	return int64(host.Uint64(c.buf[rxBytesAt:])), int64(host.Uint64(c.buf[txBytesAt:]))
 }
 
 // openRoute opens a socket to the kernel's routing tables; −1 when it cannot.

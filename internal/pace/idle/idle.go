@@ -1,8 +1,8 @@
 // Package idle lets background transfers use what a line has left, and nothing else: not only on this machine's interface but
 // wherever the bottleneck is, without the server's help.
 //
-// It watches how long data queue on the way to here and holds the receive windows so that the transfers add next to no
-// queue: as soon as somebody else fills the line, they make room within a fraction of a second, and they take all of it when
+// It watches how long data queue on the way, and holds the receive windows, or what is written of uploads, so that the transfers add
+// next to no queue: as soon as somebody else fills the line, they make room within a fraction of a second, and they take all of it when
 // nobody wants it. The ancestors are TCP Nice, TCP-LP, LEDBAT (RFC 6817) and rLEDBAT (RFC 9840).
 //
 // A [Controller] decides for all connections that share a bottleneck, so that many of them are no more aggressive than one.
@@ -23,12 +23,12 @@ type Sample struct {
 	Route    Route         // whose base is that of earlier connections; the zero Route is like no other
 	RTT      time.Duration // a round trip measured since the sample before, unfiltered; 0 for none
 	Probed   bool          // RTT is that of a packet of our own, which no pause of the sender lengthens
-	Received int64         // bytes of TCP payload, also of what lies behind a hole
-	Disorder int64         // packets that came out of order: the sign of a loss that a receiver has
+	Received int64         // bytes of TCP payload that have arrived, here or there, also of what lies behind a hole
+	Disorder int64         // packets that came out of order: the sign of a loss that a receiver has; or that were sent again
 	MSS      int           // bytes of payload in a full packet; 0 when nothing came yet
 	Weight   int           // its share beside the others, at least 1
-	// Held says that the transfer itself does not read all that comes, for a rate limit or a slow disk: a rate below the window's
-	// is then no sign of the path.
+	// Held says that the transfer itself does not read all that comes, or has less to send than it may, for a rate limit or a slow
+	// disk: a rate below the window's is then no sign of the path.
 	Held bool
 }
 

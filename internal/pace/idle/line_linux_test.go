@@ -38,7 +38,7 @@ func sip(t *testing.T, server string, f *Flow) (count func() int64, stop func())
 	return bytes.Load, func() { conn.Close() }
 }
 
-// behind is a line with a server that pours, and a manager that says what it does.
+// behind is a line with a server that pours, and a manager.
 func behind(t *testing.T) (m *Manager, server string, here bool) {
 	t.Helper()
 	l, here := homeline.Behind(t)
@@ -47,7 +47,12 @@ func behind(t *testing.T) (m *Manager, server string, here bool) {
 	}
 	far := l.Listen(t)
 	go homeline.Pour(far)
-	m = New(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	return run(t), far.Addr().String(), true
+}
+
+// run runs a manager that says what it does.
+func run(t *testing.T) *Manager {
+	m := New(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -55,7 +60,7 @@ func behind(t *testing.T) (m *Manager, server string, here bool) {
 		m.Run(ctx)
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-	return m, far.Addr().String(), true
+	return m
 }
 
 func TestForegroundHasTheLine(t *testing.T) {

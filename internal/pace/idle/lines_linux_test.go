@@ -40,7 +40,7 @@ func TestLineCountsStatesAndYields(t *testing.T) {
 	r, mood := newMoodyRig(t, Status{State: Ramping})
 	c, _ := dial(t)
 	r.Flow(1).Use(c)
-	p := r.links[c].path
+	p := r.links[end{conn: c}].path
 	begin, began := p.used, r.only().Spent[Ramping]
 	for _, step := range []struct {
 		at     time.Duration
@@ -73,8 +73,8 @@ func TestLineAtRest(t *testing.T) {
 	c, _ := dial(t)
 	f := r.Flow(1)
 	f.Use(c)
-	p := r.links[c].path
-	r.forget(r.links[c])
+	p := r.links[end{conn: c}].path
+	r.forget(r.links[end{conn: c}])
 	rest := r.only()
 	if want := (Status{Capacity: 7, Base: 6}); rest.Status != want || rest.Connections != 0 {
 		t.Errorf("without connections there are %d, and the status is %+v, want %+v", rest.Connections, rest.Status, want)
@@ -97,7 +97,7 @@ func TestLinesOfOneNameAreOne(t *testing.T) {
 		mood.is, mood.next = Status{State: Holding}, Status{State: Yielding, Signal: LossSignal}
 		r.Flow(1).Use(c)
 		if index == 1 {
-			r.forget(r.links[c])
+			r.forget(r.links[end{conn: c}])
 		}
 	}
 	if is := r.only(); len(r.paths) != 2 || is.Name != "tun0" || is.Connections != 1 || is.Yields[LossSignal] != 2 {
@@ -110,10 +110,10 @@ func TestLineOfTheSystem(t *testing.T) {
 	r := newRig(t)
 	for range 2 {
 		c, _ := dial(t)
-		r.links[c] = &link{held: true, preferred: true, at: place{index: 2, name: "en0", near: true}}
+		r.links[end{conn: c}] = &link{held: true, preferred: true, at: place{index: 2, name: "en0", near: true}}
 	}
 	c, _ := dial(t)
-	r.links[c] = &link{at: place{index: 2, name: "en0"}} // in the foreground by now
+	r.links[end{conn: c}] = &link{at: place{index: 2, name: "en0"}} // in the foreground by now
 	want := Line{Name: "en0, local network", Mechanism: SystemMechanism, Connections: 2}
 	if diff := cmp.Diff(want, r.only()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -9,9 +9,15 @@ import (
 // shares is what a flow of weight 1 is divided into for its connections.
 const shares = 1 << 8
 
-// link is a connection, and whose requests it carries. It is guarded by Manager.mu.
+// end is what of a connection is held back: what it receives or, up, what it sends.
+type end struct {
+	conn *net.TCPConn
+	up   bool
+}
+
+// link is an end of a connection, and whose requests it carries. It is guarded by Manager.mu.
 type link struct {
-	conn  *net.TCPConn
+	end
 	raw   syscall.RawConn
 	flows map[*Flow]int // requests in flight
 	left  time.Duration // when the last one ended
@@ -24,6 +30,7 @@ type link struct {
 
 	sensor
 	paced
+	gate
 	sample Sample
 	seen   reading
 	window int64 // that has been set; 0 for none
@@ -36,12 +43,12 @@ type link struct {
 	err                    error // of observe
 }
 
-func newLink(conn *net.TCPConn) (*link, error) {
-	raw, err := conn.SyscallConn()
+func newLink(e end) (*link, error) {
+	raw, err := e.conn.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	l := &link{conn: conn, raw: raw, flows: map[*Flow]int{}}
+	l := &link{end: e, raw: raw, flows: map[*Flow]int{}}
 	l.observe = func(fd uintptr) { l.err = l.seen.read(fd) }
 	l.clamp = func(fd uintptr) { _ = setWindow(fd, l.window) }
 	l.gather = func(fd uintptr) { _ = setLot(fd, (l.lot-1)*l.seen.mss+1) }
@@ -69,7 +76,7 @@ func (l *link) weight() int {
 
 // begin makes the connection a new one for the controller.
 func (l *link) begin(id uint64) {
-	l.sensor, l.paced = sensor{}, paced{}
+	l.sensor, l.paced, l.gate = sensor{}, paced{}, gate{}
 	l.sample = Sample{ID: id, Route: routeOf(l.conn)}
 	l.window = 0
 }
@@ -85,10 +92,19 @@ func (l *link) look(now time.Duration) error {
 	if l.err != nil {
 		return l.err
 	}
-	l.sample.Held = l.window > 0 && !l.resting && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
+	l.start(now, l.seen)
+	in, out := l.seen.since(l.last, l.up)
+	l.line.in.own += in
+	l.line.out.own += out
 	l.sample.Weight = l.weight()
+	if l.up {
+		l.sample.Held = !l.asked()
+		l.takeOut(now, l.seen, &l.sample)
+		return nil
+	}
+	l.sample.Held = l.window > 0 && !l.resting && int64(l.seen.unread) > max(l.window, 2*int64(l.seen.mss))
 	lot := l.nextLot(now, l.seen, l.window)
-	l.line.own += l.take(now, l.seen, &l.sample)
+	l.take(now, l.seen, &l.sample)
 	l.wait(lot)
 	return nil
 }
@@ -108,6 +124,10 @@ func (l *link) hold(window int64) {
 		l.pace(window)
 		return
 	}
+	if l.up {
+		l.gate.set(window, l.sample.MSS, l.sample.RTT)
+		return
+	}
 	least := max(l.sample.MSS, leastWindow)
 	if window == 0 {
 		least = leastWindow
@@ -123,6 +143,7 @@ func (l *link) hold(window int64) {
 func (l *link) open() {
 	l.wait(1)
 	l.rest(false)
+	l.cork(false)
 	switch {
 	case l.rate > 0:
 		l.unpace()
@@ -147,7 +168,7 @@ func (l *link) mark(on bool) {
 	_ = l.set(func(fd uintptr) error { return setDSCP(fd, v6, on) }) // it is a wish
 }
 
-// set changes the socket.
+// set asks or changes the socket.
 func (l *link) set(change func(fd uintptr) error) error {
 	var failed error
 	if err := l.raw.Control(func(fd uintptr) { failed = change(fd) }); err != nil {

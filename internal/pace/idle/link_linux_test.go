@@ -23,7 +23,7 @@ func TestReaderIsWokenForLots(t *testing.T) {
 	f := r.Flow(1)
 	release := f.Use(c)
 	r.mu.Lock()
-	l := r.links[c]
+	l := r.links[end{conn: c}]
 	r.mu.Unlock()
 	const size = 1000 // no multiple of it is a lot
 	packets := func(n int) {

@@ -34,7 +34,7 @@ type Manager struct {
 
 	mu       sync.Mutex // guards all below, and what is in flows, links, paths and lines
 	marking  bool
-	links    map[*net.TCPConn]*link // those with requests, and those that linger
+	links    map[end]*link // those with requests, and those that linger
 	paths    map[place]*path
 	lines    map[int]*line // by index of the interface
 	counters counters
@@ -54,7 +54,7 @@ func New(log *slog.Logger) *Manager {
 	return &Manager{
 		log: log, control: func(seed uint64) controller { return NewController(seed) }, windows: windowed, locate: locate,
 		start: time.Now(), wake: make(chan struct{}, 1), marking: true, due: never,
-		links: map[*net.TCPConn]*link{}, paths: map[place]*path{}, lines: map[int]*line{},
+		links: map[end]*link{}, paths: map[place]*path{}, lines: map[int]*line{},
 	}
 }
 
@@ -125,7 +125,7 @@ func (m *Manager) step() {
 	if counting {
 		m.counted = now
 		for _, l := range m.lines { // before the connections, so that what comes meanwhile is not taken for that of others
-			l.read = m.counters.received(l.index)
+			l.in.read, l.out.read = m.counters.of(l.index)
 		}
 	}
 	for _, l := range m.links {
@@ -141,7 +141,8 @@ func (m *Manager) step() {
 	}
 	if counting {
 		for _, l := range m.lines {
-			l.settle()
+			l.in.settle()
+			l.out.settle()
 		}
 	}
 	m.due = never
@@ -184,6 +185,7 @@ func (m *Manager) hold(l *link) {
 	if !ok {
 		return // nobody shares that line
 	}
+	at.up = l.up
 	l.held, l.at = true, at
 	l.prefer(false)
 	l.mark(m.marking)
@@ -257,7 +259,7 @@ func (m *Manager) part(l *link) {
 // leave forgets a connection that nobody uses any more.
 func (m *Manager) leave(l *link) {
 	m.free(l)
-	delete(m.links, l.conn)
+	delete(m.links, l.end)
 }
 
 // forget forgets a connection that is closed.
@@ -267,5 +269,5 @@ func (m *Manager) forget(l *link) {
 		delete(f.links, l)
 		f.admit()
 	}
-	delete(m.links, l.conn)
+	delete(m.links, l.end)
 }

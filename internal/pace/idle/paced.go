@@ -77,15 +77,23 @@ func (l *link) pace(window int64) {
 	l.rate = max(int64(float64(window)/max(trip, time.Millisecond).Seconds()), 1)
 	if window != l.window && l.taken > 0 { // before, Linux takes a small buffer for a bound for good
 		l.window = window
-		_ = l.conn.SetReadBuffer(int(max(window, leastBuffer))) // where that is too much, what was set before is the most
+		_ = l.setBuffer(int(max(window, leastBuffer))) // where that is too much, what was set before is the most
 	}
 }
 
 // unpace gives the connection as large a buffer as the system allows.
 func (l *link) unpace() {
 	l.rate, l.window = 0, 0
-	for size := mostBuffer; size >= leastBuffer && l.conn.SetReadBuffer(size) != nil; size /= 2 {
+	for size := mostBuffer; size >= leastBuffer && l.setBuffer(size) != nil; size /= 2 {
 	}
+}
+
+// setBuffer sets the size of the connection's buffer, in bytes.
+func (l *link) setBuffer(bytes int) error {
+	if l.up {
+		return l.conn.SetWriteBuffer(bytes)
+	}
+	return l.conn.SetReadBuffer(bytes)
 }
 
 // pace begins to hold back a connection that has joined its path.

@@ -20,7 +20,7 @@ func (r *rig) answer(c *net.TCPConn, rtt time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range r.paths {
-		r.probed(p, r.links[c], rtt)
+		r.probed(p, r.links[end{conn: c}], rtt)
 	}
 }
 

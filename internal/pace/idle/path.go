@@ -13,13 +13,18 @@ type place struct {
 	index int    // of the interface
 	name  string // of the interface, for people
 	near  bool   // on the networks of the interface itself, not behind a router
+	up    bool   // away from here: uploads
 }
 
 func (p place) String() string {
+	name := p.name
 	if p.near {
-		return p.name + ", local network"
+		name += ", local network"
 	}
-	return p.name
+	if p.up {
+		name += ", uploads"
+	}
+	return name
 }
 
 // locate finds the place of a connection; false for one that no other machine sees. What lies behind the interface nobody knows: all
@@ -61,7 +66,7 @@ func placeOf(local, remote netip.Addr, own []address) (at place, shared bool) {
 		case remote:
 			return place{}, false
 		case local:
-			at = place{a.index, a.name, a.Contains(remote)}
+			at = place{index: a.index, name: a.name, near: a.Contains(remote)}
 		}
 	}
 	return at, true
@@ -98,7 +103,7 @@ func (p *path) step(now time.Duration, log *slog.Logger) time.Duration {
 	for _, l := range p.links {
 		p.samples = append(p.samples, l.sample)
 	}
-	windows, again := p.control.Step(now, p.samples, Surroundings{Others: p.links[0].line.others})
+	windows, again := p.control.Step(now, p.samples, Surroundings{Others: p.links[0].line.account(p.up).others})
 	for i, l := range p.links {
 		l.hold(windows[i])
 	}
@@ -115,33 +120,48 @@ func (p *path) remove(l *link) {
 	p.links = slices.DeleteFunc(p.links, func(other *link) bool { return other == l })
 }
 
-// maxDebt bounds how much of what the background connections got the interface may still have to show.
+// maxDebt bounds how much of what the background connections had the interface may still have to show.
 const maxDebt = 64 << 10
 
-// line is an interface, and what came in on it beside our background connections.
+// line is an interface, and what goes over it beside our background connections.
 type line struct {
-	index  int
-	links  int   // background connections
-	own    int64 // bytes that they got since it was settled
+	index   int
+	links   int // background connections
+	in, out account
+}
+
+func newLine(index int) *line { return &line{index: index, in: newAccount(), out: newAccount()} }
+
+// account is that of the direction of a path.
+func (l *line) account(up bool) *account {
+	if up {
+		return &l.out
+	}
+	return &l.in
+}
+
+// account tells what an interface carries in one direction apart: ours, and that of others.
+type account struct {
+	own    int64 // bytes of the background connections since it was settled
 	read   int64 // of the interface in total; −1 when nobody can tell
 	total  int64 // of the interface, when it was settled; −1 before
-	debt   int64 // bytes that they got but the interface has not shown: the looks at both are not of one moment
+	debt   int64 // bytes that they had but the interface has not shown: the looks at both are not of one moment
 	others int64 // see Surroundings.Others
 }
 
-func newLine(index int) *line { return &line{index: index, total: -1, others: -1} }
+func newAccount() account { return account{total: -1, others: -1} }
 
-// settle takes what came in on the interface apart: into ours, and that of others.
-func (l *line) settle() {
-	own, before, total := l.own, l.total, l.read
-	l.own, l.total = 0, total
+// settle takes note of what the interface has carried since the last time.
+func (a *account) settle() {
+	own, before, total := a.own, a.total, a.read
+	a.own, a.total = 0, total
 	switch {
 	case total < 0:
 	case before < 0:
-		l.others = max(l.others, 0)
+		a.others = max(a.others, 0)
 	case total >= before: // or it began anew
-		l.debt += own - (total - before)
-		l.others += max(-l.debt, 0)
-		l.debt = min(max(l.debt, 0), max(maxDebt, own))
+		a.debt += own - (total - before)
+		a.others += max(-a.debt, 0)
+		a.debt = min(max(a.debt, 0), max(maxDebt, own))
 	}
 }

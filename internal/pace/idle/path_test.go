@@ -21,13 +21,13 @@ func TestPlaceOf(t *testing.T) {
 		want                place
 		alone               bool
 	}{
-		{"behind the router", "192.0.2.7", "203.0.113.1", place{2, "eth0", false}, false},
-		{"the same by IPv6", "2001:db8:1::7", "2001:db8:2::1", place{2, "eth0", false}, false},
-		{"in the local network", "192.0.2.7", "192.0.2.200", place{2, "eth0", true}, false},
-		{"in the local network by IPv6", "2001:db8:1::7", "2001:db8:1::200", place{2, "eth0", true}, false},
-		{"by an address of the link", "fe80::7%eth0", "fe80::200%eth0", place{2, "eth0", true}, false},
-		{"another interface", "198.51.100.7", "203.0.113.1", place{3, "wlan0", false}, false},
-		{"a tunnel", "10.8.0.7", "10.8.0.1", place{4, "tun0", false}, false},
+		{"behind the router", "192.0.2.7", "203.0.113.1", place{index: 2, name: "eth0"}, false},
+		{"the same by IPv6", "2001:db8:1::7", "2001:db8:2::1", place{index: 2, name: "eth0"}, false},
+		{"in the local network", "192.0.2.7", "192.0.2.200", place{index: 2, name: "eth0", near: true}, false},
+		{"in the local network by IPv6", "2001:db8:1::7", "2001:db8:1::200", place{index: 2, name: "eth0", near: true}, false},
+		{"by an address of the link", "fe80::7%eth0", "fe80::200%eth0", place{index: 2, name: "eth0", near: true}, false},
+		{"another interface", "198.51.100.7", "203.0.113.1", place{index: 3, name: "wlan0"}, false},
+		{"a tunnel", "10.8.0.7", "10.8.0.1", place{index: 4, name: "tun0"}, false},
 		{"an address that has just gone", "192.0.2.8", "203.0.113.1", place{}, false},
 		{"this machine by another of its addresses", "192.0.2.7", "198.51.100.7", place{}, true},
 		{"this machine by the same", "192.0.2.7", "192.0.2.7", place{}, true},
@@ -59,12 +59,12 @@ func TestRouteOf(t *testing.T) {
 
 func TestLineTellsOthers(t *testing.T) {
 	t.Parallel()
-	l := newLine(2)
+	a := newAccount()
 	look := func(when string, own, total, want int64) {
 		t.Helper()
-		l.own, l.read = l.own+own, total
-		if l.settle(); l.others != want {
-			t.Errorf("%s: %d bytes of others, want %d", when, l.others, want)
+		a.own, a.read = a.own+own, total
+		if a.settle(); a.others != want {
+			t.Errorf("%s: %d bytes of others, want %d", when, a.others, want)
 		}
 	}
 	look("nobody can tell", 500, -1, -1)

@@ -55,7 +55,7 @@ func TestRest(t *testing.T) {
 		expect(t, "after a rest", a, testWindow, lowerEffort)
 	}
 	turn(0)
-	r.links[a].rest(false)
+	r.links[end{conn: a}].rest(false)
 	if *rate != 0 {
 		t.Errorf("with one connection that does not rest %d B/s", *rate)
 	}

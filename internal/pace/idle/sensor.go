@@ -19,6 +19,30 @@ type reading struct {
 	ssthresh int // the window that it offers at most
 	window   int // the window that it has offered; 0 when the kernel does not say (before Linux 6.2)
 	unread   int // bytes that wait to be read
+	out      outgoing
+}
+
+// outgoing is what the kernel tells about what a connection sends.
+type outgoing struct {
+	sent     int64  // bytes of payload, those that were sent again included
+	arrived  int64  // bytes that the other end has confirmed, also those behind a hole
+	segments uint32 // packets that went
+	acks     uint32 // packets without payload that came
+	again    uint32 // packets that were sent again
+	mss      int
+	rtt      time.Duration // the filtered one, as a sender; 0 for none
+	least    time.Duration // the shortest of the latest minutes
+}
+
+// since is how many bytes the interface has carried since an earlier reading for an end of the connection: its payload, and all
+// headers. The payload of the other end is that end's, or next to nothing.
+func (r reading) since(before reading, up bool) (in, out int64) {
+	in = headers * int64(r.segments-before.segments)
+	out = headers * int64(r.out.segments-before.out.segments)
+	if up {
+		return in, out + r.out.sent - before.out.sent
+	}
+	return in + int64(r.data-before.data)*int64(r.mss), out
 }
 
 const (
@@ -47,11 +71,16 @@ type sensor struct {
 	begin time.Duration // when the last byte before had come
 }
 
-// take puts what r tells into the sample, and returns how many bytes came on the interface for it since the reading before.
-func (s *sensor) take(now time.Duration, r reading, to *Sample) (came int64) {
+// start begins with the first reading.
+func (s *sensor) start(now time.Duration, r reading) {
 	if !s.begun {
 		s.begun, s.first, s.last, s.at, s.lot = true, r, r, now, 1
 	}
+}
+
+// take puts what r tells of what comes in into the sample.
+func (s *sensor) take(now time.Duration, r reading, to *Sample) {
+	s.start(now, r)
 	if r.stamped {
 		to.RTT = s.rtt(now, r)
 	} else {
@@ -60,13 +89,21 @@ func (s *sensor) take(now time.Duration, r reading, to *Sample) (came int64) {
 	// Of packets, as what came behind a loss is in r.received only once the hole is filled.
 	packets := int64(r.data-s.last.data) * int64(r.mss)
 	to.Received = max(to.Received, r.received-s.first.received+s.jump(r, packets))
-	came = packets + headers*int64(r.segments-s.last.segments)
 	to.Disorder += int64(r.disorder - s.last.disorder)
 	if r.received > 0 {
 		to.MSS = r.mss
 	}
 	s.last, s.at = r, now
-	return came
+}
+
+// takeOut puts what r tells of what goes out into the sample.
+func (s *sensor) takeOut(now time.Duration, r reading, to *Sample) {
+	s.start(now, r)
+	to.RTT, to.Probed = s.rttOut(r.out, to.Held), true
+	to.Received = max(to.Received, r.out.arrived-s.first.out.arrived)
+	to.Disorder += int64(r.out.again - s.last.out.again)
+	to.MSS = r.out.mss
+	s.last, s.at = r, now
 }
 
 // jump is how many bytes have come behind a hole, of which packets tell since the last look. A look at nothing but packets in order
@@ -96,7 +133,27 @@ func (s *sensor) rtt(now time.Duration, r reading) time.Duration {
 		return r.rtt
 	}
 	samples := max(1, min(float64(packets), float64((now-s.at)/stamping))/float64(s.lot))
-	return s.last.rtt + time.Duration(float64(moved)/(1-math.Pow(7.0/8, samples)))
+	return s.last.rtt + unfiltered(moved, samples)
+}
+
+// rttOut is the same of a sender, whose kernel takes a sample from each acknowledgment, and is as slow downwards as upwards. Held says
+// that there was less to send than might be: then a single acknowledgment tells more of the receiver, who waits for more.
+func (s *sensor) rttOut(r outgoing, held bool) time.Duration {
+	before := s.last.out
+	acks := r.acks - before.acks
+	if acks == 0 || r.rtt == 0 || held && acks < 2 {
+		return 0
+	}
+	moved := r.rtt - before.rtt
+	if before.rtt == 0 || moved == 0 {
+		return r.rtt
+	}
+	return max(before.rtt+unfiltered(moved, float64(acks)), r.least)
+}
+
+// unfiltered is by how much the mean of some samples differs from a filter's value before, which has moved an eighth of the way to each.
+func unfiltered(moved time.Duration, samples float64) time.Duration {
+	return time.Duration(float64(moved) / (1 - math.Pow(7.0/8, samples)))
 }
 
 // guess is the time that a window took to come: a round trip as long as the sender fills it, which is the rule where windows are held,

@@ -103,12 +103,13 @@ func TestTakeCountsFromTheBeginning(t *testing.T) {
 	var s sensor
 	sample := Sample{ID: 7}
 	before := reading{received: 1 << 40, segments: 1<<32 - 3, data: 1<<32 - 1, disorder: 1<<32 - 1, mss: 1448}
-	if came := s.take(0, before, &sample); came != 0 || sample.Received != 0 || sample.Disorder != 0 {
-		t.Errorf("what came before the beginning counts: %d bytes, %+v", came, sample)
+	if s.take(0, before, &sample); sample.Received != 0 || sample.Disorder != 0 {
+		t.Errorf("what came before the beginning counts: %+v", sample)
 	}
 	after := before
 	after.received, after.segments, after.data, after.disorder = after.received+4*1448, 2, 3, 4 // the 32-bit counters have begun anew
-	came := s.take(ms(5), after, &sample)
+	s.take(ms(5), after, &sample)
+	came, _ := after.since(before, false)
 	if want := int64(4*1448 + 5*headers); came != want || sample.Received != 4*1448 || sample.Disorder != 5 || sample.MSS != 1448 {
 		t.Errorf("%d bytes, %+v; want %d bytes, 5792 received, 5 out of order", came, sample, want)
 	}
@@ -143,10 +144,94 @@ func TestArrivalsBehindAHole(t *testing.T) {
 		{"what comes twice without a hole does not count", 10, 0, 0, 70_000},
 	} {
 		total += test.received
+		before := r
 		r.data, r.disorder, r.received = r.data+test.data, r.disorder+test.disorder, total
-		came := s.take(ms(10*i), r, &sample)
+		s.take(ms(10*i), r, &sample)
+		came, _ := r.since(before, false)
 		if sample.Received != test.want || came != int64(1000*test.data) {
 			t.Errorf("%s: %d have arrived and %d came, want %d and %d", test.name, sample.Received, came, test.want, 1000*test.data)
+		}
+	}
+}
+
+// smoothed is the filter of a sending kernel.
+type smoothed float64
+
+func (s *smoothed) add(rtt time.Duration) {
+	if *s == 0 {
+		*s = smoothed(rtt)
+	}
+	*s += (smoothed(rtt) - *s) / 8
+}
+
+func TestRoundTripsOfASender(t *testing.T) {
+	t.Parallel()
+	var s sensor
+	var kernel smoothed
+	var sample Sample
+	r := reading{out: outgoing{mss: 1448, least: ms(20)}}
+	for i, test := range []struct {
+		name      string
+		acks, rtt int
+		want      int
+	}{
+		{"nothing is known", 0, 0, 0},
+		{"the first", 1, 20, 20},
+		{"the same", 8, 20, 20},
+		{"a queue grows", 3, 50, 50},
+		{"nothing came", 0, 0, 0},
+		{"more of it", 10, 90, 90},
+		{"it has gone", 4, 20, 20},
+		{"and stays away", 1, 20, 20},
+	} {
+		for range test.acks {
+			kernel.add(ms(test.rtt))
+		}
+		r.out.acks, r.out.rtt = r.out.acks+uint32(test.acks), time.Duration(kernel)
+		s.takeOut(ms(10*i), r, &sample)
+		if off := (sample.RTT - ms(test.want)).Abs(); off > 10*time.Microsecond || !sample.Probed {
+			t.Errorf("%s: %v, want %d ms", test.name, sample.RTT, test.want)
+		}
+	}
+	r.out.acks, r.out.rtt = r.out.acks+1, r.out.rtt-ms(5) // of packets that shared an acknowledgment
+	if s.takeOut(ms(1000), r, &sample); sample.RTT != ms(20) {
+		t.Errorf("below all that was ever measured: %v", sample.RTT)
+	}
+}
+
+func TestTakeOutCountsFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	var s sensor
+	sample := Sample{ID: 7}
+	before := reading{out: outgoing{sent: 5000, arrived: 4000, segments: 1<<32 - 2, again: 1<<32 - 1, mss: 1448}}
+	s.takeOut(0, before, &sample)
+	after := before
+	after.out.sent, after.out.arrived, after.out.segments, after.out.again = 5000+10*1448, 4000+6*1448, 8, 1
+	s.takeOut(ms(5), after, &sample)
+	_, went := after.since(before, true)
+	if want := int64(10*1448 + 10*headers); went != want || sample.Received != 6*1448 || sample.Disorder != 2 || sample.MSS != 1448 {
+		t.Errorf("%d bytes, %+v; want %d bytes, 8688 arrived, 2 sent again", went, sample, want)
+	}
+	after.out.arrived -= 1448 // what was behind a hole is forgotten by the other end
+	if s.takeOut(ms(10), after, &sample); sample.Received != 6*1448 {
+		t.Errorf("%d bytes have arrived, want 8688 still", sample.Received)
+	}
+}
+
+// TestSince: what an interface has carried for both ends of a connection is that of one and of the other, but for headers.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	before := reading{segments: 100, data: 90, mss: 1448, out: outgoing{segments: 50, sent: 7000}}
+	after := reading{segments: 130, data: 100, mss: 1448, out: outgoing{segments: 60, sent: 17_000}}
+	for _, test := range []struct {
+		up      bool
+		in, out int64
+	}{
+		{false, 10*1448 + 30*headers, 10 * headers},
+		{true, 30 * headers, 10_000 + 10*headers},
+	} {
+		if in, out := after.since(before, test.up); in != test.in || out != test.out {
+			t.Errorf("up %t: %d bytes in and %d out, want %d and %d", test.up, in, out, test.in, test.out)
 		}
 	}
 }

@@ -26,6 +26,11 @@ func (r *reading) read(fd uintptr) error {
 		stamped: info.Options&optionTimestamps != 0,
 		rtt:     time.Duration(info.Rcv_rtt) * time.Microsecond,
 		silence: time.Duration(info.Last_data_recv) * time.Millisecond,
+		out: outgoing{
+			sent: int64(info.Bytes_sent), arrived: int64(info.Bytes_acked) + int64(info.Sacked)*int64(info.Snd_mss),
+			segments: info.Segs_out, acks: info.Segs_in - info.Data_segs_in, again: info.Total_retrans, mss: int(info.Snd_mss),
+			rtt: time.Duration(info.Rtt) * time.Microsecond, least: time.Duration(info.Min_rtt) * time.Microsecond,
+		},
 	}
 	r.unread, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
 	return err
@@ -73,5 +78,23 @@ func setLot(fd uintptr, bytes int) error {
 
 func openWindow(fd uintptr) error { return setWindow(fd, unclamped) }
 
-// prefer does nothing: a sender's congestion control would not help a receiver.
+// read asks for what is queued.
+func (q *backlog) read(fd uintptr) (err error) {
+	if q.unconfirmed, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err != nil {
+		return err
+	}
+	q.unsent, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQNSD)
+	return err
+}
+
+// cork has the kernel send nothing but full packets, for 200 ms at most.
+func cork(fd uintptr, on bool) error {
+	value := 0
+	if on {
+		value = 1
+	}
+	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, value)
+}
+
+// prefer does nothing: a sender's congestion control would not help a receiver, nor does Linux have one that every user may choose.
 func prefer(uintptr, bool) error { return unix.ENOTSUP }

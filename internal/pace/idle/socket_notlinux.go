@@ -18,3 +18,7 @@ func growBuffer(uintptr, int) error { return errors.ErrUnsupported }
 func setLot(uintptr, int) error { return errors.ErrUnsupported }
 
 func openWindow(uintptr) error { return errors.ErrUnsupported }
+
+func (*backlog) read(uintptr) error { return errors.ErrUnsupported }
+
+func cork(uintptr, bool) error { return errors.ErrUnsupported }
