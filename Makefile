@@ -71,7 +71,7 @@ rig: ## start the real servers, print their addresses, stop on Ctrl-C
 bench: ## ebb beside curl and aria2c, in one run
 	$(GO) run ./bench
 
-bench-idle: ## what downloads in the background take from others, in network namespaces (root, 4 h); IDLE=-quick for 3 minutes
+bench-idle: ## what transfers in the background take from others, in network namespaces (root, 4 h); IDLE=-quick for 3 minutes
 	$(GO) test -count 1 -run TestBedIsTrue ./bench/idle -args -bed
 	$(GO) run ./bench/idle $(or $(IDLE),-sets all)
 

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// path is what the way from the server to the clients is like.
+// path is what the way between the server and the clients is like.
 type path struct {
 	Rate   int           `json:"mbit"`      // of the bottleneck, in Mbit/s
 	Buffer time.Duration `json:"buffer_ns"` // how long the bottleneck takes to send a full queue
@@ -23,6 +23,7 @@ type path struct {
 	Queue  string        `json:"queue,omitempty"`  // "" is tbf with one queue, first in, first out
 	Here   bool          `json:"here,omitempty"`   // the foreground is on the machine of the background
 	Far    time.Duration `json:"far_ns,omitempty"` // what the round trip to a second server takes more; 0: there is none
+	Up     bool          `json:"up,omitempty"`     // the bottleneck is on the way to the server, and uploads are what matters
 }
 
 func (p path) String() string {
@@ -50,6 +51,9 @@ func (p path) extras() string {
 	}
 	if p.Here {
 		s += ", foreground on the same machine"
+	}
+	if p.Up {
+		s += ", uploads"
 	}
 	if p.Far > 0 {
 		s += fmt.Sprintf(", a second server %s further away", p.Far)
@@ -89,7 +93,7 @@ var farServer = netip.MustParseAddr(farIP)
 //	neighbor ┼─ lan ─────── router ═══ forwarder ═══ server
 //	person  ─┘    ↖ tbf: rate and buffer   ↖ base RTT
 //
-// All that comes from the server goes through the tbf of the router; the way up has no bottleneck.
+// All that comes from the server goes through the tbf of the router; the way up has no bottleneck. For uploads it is the other way round.
 type bed struct {
 	path      path
 	clients   [clients]*namespace
@@ -183,12 +187,16 @@ func (b *bed) away(ctx context.Context) error {
 	return err
 }
 
-// bottleneck limits what goes to the clients, unless the forwarder does.
+// bottleneck limits what goes to the clients, unless the forwarder does, or what comes from them.
 func (b *bed) bottleneck(ctx context.Context) error {
 	if b.path.Queue != "" {
 		return nil
 	}
-	return b.router.Run(ctx, "tc", "qdisc", "add", "dev", "lan", "root", "tbf", "rate", fmt.Sprintf("%dmbit", b.path.Rate),
+	host, device := b.router, "lan"
+	if b.path.Up {
+		host, device = b.lan, "router"
+	}
+	return host.Run(ctx, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", fmt.Sprintf("%dmbit", b.path.Rate),
 		"burst", fmt.Sprint(max(int(b.path.capacity()*burst.Seconds()), 2*1514)), "limit", fmt.Sprint(b.path.room()))
 }
 

@@ -7,6 +7,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ebb-transfer/ebb/bench/internal/runner"
 )
 
 // lateBound is the share of the time above which the machine was too busy to measure.
@@ -14,8 +19,11 @@ const lateBound = 0.01
 
 // calmly measures again what was measured while the machine was busy, up to the plan's tries in all, and returns the least disturbed
 // of them: it looks at the forwarder, never at the result. What fails counts as it is.
-func calmly[T any](b *bench, late func(T) float64, measure func() (T, error)) (best T, err error) {
+func calmly[T any](ctx context.Context, b *bench, late func(T) float64, measure func() (T, error)) (best T, err error) {
 	for try := range b.tries {
+		if err := b.awaitCalm(ctx, procStat); err != nil {
+			return best, err
+		}
 		got, err := measure()
 		if try == 0 || err != nil || late(got) < late(best) {
 			best = got
@@ -31,6 +39,55 @@ func calmly[T any](b *bench, late func(T) float64, measure func() (T, error)) (b
 	return best, nil
 }
 
+const (
+	procStat   = "/proc/stat"
+	calmFor    = 5 * time.Second
+	calmStolen = 0.003 // of the processors' time
+)
+
+// awaitCalm waits until other virtual machines have left the processors to this one for a while, or for as long as the patience of the
+// plan goes. stat is the kernel's account of the processors' time.
+func (b *bench) awaitCalm(ctx context.Context, stat string) error {
+	for end := time.Now().Add(b.patience); time.Now().Before(end); {
+		before, err := readProcessors(stat)
+		if err == nil {
+			err = runner.Sleep(ctx, min(calmFor, time.Until(end)))
+		}
+		if err != nil {
+			return err
+		}
+		after, err := readProcessors(stat)
+		if err != nil || after.stolen-before.stolen <= calmStolen*(after.total-before.total) {
+			return err
+		}
+	}
+	return nil
+}
+
+// processors is what became of their time, in ticks.
+type processors struct{ total, stolen float64 }
+
+func readProcessors(stat string) (p processors, err error) {
+	text, err := os.ReadFile(stat)
+	if err != nil {
+		return p, err
+	}
+	var states [8]float64 // user, nice, system, idle, iowait, irq, softirq, steal: proc_stat(5)
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 1+len(states) {
+		return p, fmt.Errorf("%s: %q tells too little", stat, line)
+	}
+	for i := range states {
+		if states[i], err = strconv.ParseFloat(fields[1+i], 64); err != nil {
+			return p, fmt.Errorf("%s: %w", stat, err)
+		}
+		p.total += states[i]
+	}
+	p.stolen = states[7]
+	return p, nil
+}
+
 // baseline is what the idle line is like in this round.
 func (b *bench) baseline(ctx context.Context, p path, run int) (baseline, error) {
 	p.Far = 0 // it is not for the foreground
@@ -38,7 +95,7 @@ func (b *bench) baseline(ctx context.Context, p path, run int) (baseline, error)
 	if base, ok := b.idle[key]; ok {
 		return base, nil
 	}
-	base, err := calmly(b, func(base baseline) float64 { return base.forwarder.Behind }, func() (baseline, error) {
+	base, err := calmly(ctx, b, func(base baseline) float64 { return base.forwarder.Behind }, func() (baseline, error) {
 		return b.measureBaseline(ctx, p)
 	})
 	if err == nil {
@@ -67,7 +124,7 @@ const lateHead = "forwarder late, %"
 func lateLegend(again int) string {
 	return fmt.Sprintf("%q is the share of the time in which packets waited that the bed sent on more than 5 ms later than it should, as "+
 		"the machine had other things to do: every contestant feels it. What was measured while that was more than %g %%, with or without a "+
-		"background, was measured again, up to twice, and the least disturbed of the tries counts, whatever its figures (not with -quick, nor "+
-		"the run with a random foreground): %d tries were given up for that. † marks what had more all the same.",
+		"background, was measured again, up to twice (with -quick only if -tries says so; never the run with a random foreground), and the "+
+		"least disturbed of the tries counts, whatever its figures: %d tries were given up for that. † marks what had more all the same.",
 		lateHead, 100*lateBound, again)
 }

@@ -4,6 +4,9 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,7 +30,7 @@ func TestCalmly(t *testing.T) {
 	} {
 		b := &bench{plan: plan{tries: tt.tries}, report: &report{}}
 		tries := 0
-		got, err := calmly(b, func(late float64) float64 { return late }, func() (float64, error) {
+		got, err := calmly(t.Context(), b, func(late float64) float64 { return late }, func() (float64, error) {
 			tries++
 			if tries == tt.fails {
 				return tt.late[tries-1], failed
@@ -64,5 +67,38 @@ func TestWorkKnowsTheIdleLine(t *testing.T) {
 	way.Far = time.Hour
 	if got, err := b.baseline(t.Context(), way, 1); err != nil || got.page != time.Second {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestAwaitCalm(t *testing.T) {
+	t.Parallel()
+	stat := filepath.Join(t.TempDir(), "stat")
+	tell := func(text string) {
+		if err := os.WriteFile(stat, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	waits := func(patience time.Duration) (time.Duration, error) {
+		began := time.Now()
+		err := (&bench{plan: plan{patience: patience}}).awaitCalm(t.Context(), stat)
+		return time.Since(began), err
+	}
+	if took, err := waits(0); err != nil || took > time.Second {
+		t.Errorf("without patience: %v, %v", took, err)
+	}
+	if _, err := waits(time.Second); err == nil {
+		t.Error("the account is not there, and nobody says so")
+	}
+	tell("cpu  1 2 3\n")
+	if _, err := waits(time.Second); err == nil || !strings.Contains(err.Error(), "too little") {
+		t.Errorf("an account without steal: %v", err)
+	}
+	tell("cpu  100 0 50 800 0 0 3 47 0 0\ncpu0 …\n")
+	if p, err := readProcessors(stat); err != nil || p != (processors{total: 1000, stolen: 47}) {
+		t.Errorf("%+v, %v; want 47 of 1000", p, err)
+	}
+	time.AfterFunc(time.Second, func() { tell("cpu  100 0 50 900 0 0 3 49 0 0\n") }) // 2 of 102 are stolen
+	if took, err := waits(3 * time.Second); err != nil || took < 3*time.Second {
+		t.Errorf("a machine that is not calm: %v, %v", took, err)
 	}
 }

@@ -114,7 +114,10 @@ func newStage(ctx context.Context, p path) (s *stage, err error) {
 	if s.server, err = startServer(ctx, b.server, p); err != nil {
 		return s, err
 	}
-	if s.meter, err = startMeter(ctx, b, s.user); err != nil {
+	if p.Up {
+		s.user.sunk = s.server.sunk[person].Load
+	}
+	if s.meter, err = startMeter(ctx, b, s.user, s.server); err != nil {
 		return s, err
 	}
 	s.prober, err = startProber(ctx, s.user.host, s.meter.now)

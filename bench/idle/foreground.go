@@ -19,6 +19,7 @@ import (
 type user struct {
 	host *namespace
 	got  atomic.Int64 // bytes of bodies
+	sunk func() int64 // bytes that the server has had of it, where greedy flows are uploads; nil where they are not
 }
 
 // transport makes connections of the user's host. They are numeric, so that they are made in the thread that asks for them.
@@ -35,8 +36,11 @@ func (u *user) transport() *http.Transport {
 // huge is a file that no greedy flow ever gets to the end of.
 const huge = 1 << 40
 
-// greedy downloads as fast as it can for some time and returns how many bytes came.
+// greedy transfers as fast as it can for some time and returns how many bytes came.
 func (u *user) greedy(ctx context.Context, congestion string, d time.Duration) (int64, error) {
+	if u.sunk != nil {
+		return u.pour(ctx, congestion, d)
+	}
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	t := u.transport()
@@ -46,6 +50,22 @@ func (u *user) greedy(ctx context.Context, congestion string, d time.Duration) (
 		return n, nil
 	}
 	return n, fmt.Errorf("greedy flow: %w", err)
+}
+
+// pour uploads as fast as it can for some time and returns how many bytes have come to the server.
+func (u *user) pour(ctx context.Context, congestion string, d time.Duration) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	before := u.sunk()
+	c, err := u.host.dialBy(ctx, &net.Dialer{Control: sendingWith(congestion)}, "tcp4", sinkAddr())
+	if err == nil {
+		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+		err = upload(c, func(n int) (int, error) { return n, nil })
+	}
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return 0, fmt.Errorf("greedy flow: %w", errors.Join(ctx.Err(), err))
+	}
+	return u.sunk() - before, nil
 }
 
 // fetch returns how many bytes of a body came.

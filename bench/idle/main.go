@@ -1,12 +1,12 @@
 //go:build linux
 
-// Command idle measures what a download in the background takes from others: ebb beside curl, aria2c and curl with a fixed limit,
+// Command idle measures what a transfer in the background takes from others: ebb beside curl, aria2c and curl with a fixed limit,
 // in network namespaces with a bottleneck of their own. It needs root, iproute2, curl and, for its row, aria2; what it
 // changes is in its own namespaces only. docs/background.md says what the figures mean.
 //
 // Files: plan.go is what is to be measured; bed.go the network, namespace.go and forward.go (with way.go and discipline.go) what
-// it is made of; server.go (with supply.go) and foreground.go are what runs on it, background.go the contestants; meter.go and series.go
-// watch; cell.go, share.go, situation.go (with scene.go) and long.go are the measurements, calm.go says which of them count; report.go and
+// it is made of; server.go (with supply.go) and foreground.go are what runs on it, background.go and send.go the contestants; meter.go and series.go
+// watch; cell.go, share.go, situation.go (with scene.go), long.go and fast.go are the measurements, calm.go says which of them count; report.go and
 // timeline.go show them.
 package main
 
@@ -34,6 +34,9 @@ func main() {
 func run(args []string) error {
 	if len(args) == 3 && args[1] == forwardCommand {
 		return forward(args[2], 0, 3, 4, os.Stdout)
+	}
+	if len(args) == 2 && args[1] == sendCommand {
+		return send()
 	}
 	o, err := parse(args[1:])
 	if err != nil {
@@ -91,11 +94,11 @@ func measure(ctx context.Context, o options, all []plan) (err error) {
 }
 
 func (b *bench) measurePlan(ctx context.Context) error {
-	parts := map[string]func(context.Context) error{"cells": b.measureCells, "share": b.measureShares, "situations": b.measureSituations, "long": b.measureLong}
+	parts := map[string]func(context.Context) error{"cells": b.measureCells, "share": b.measureShares, "situations": b.measureSituations, "long": b.measureLong, "fast": b.measureFast}
 	for _, part := range b.parts {
 		measure, ok := parts[part]
 		if !ok {
-			return fmt.Errorf("-only %s: the parts are cells, share, situations and long", part)
+			return fmt.Errorf("-only %s: the parts are cells, share, situations, long and fast", part)
 		}
 		err := measure(ctx)
 		if ctx.Err() != nil {
@@ -128,7 +131,7 @@ func (b *bench) measurePath(ctx context.Context, p path, run int) error {
 	}
 	for _, server := range b.servers {
 		for _, c := range b.contestants {
-			r, err := calmly(b, func(r result) float64 { return r.Forwarder.Behind }, func() (result, error) {
+			r, err := calmly(ctx, b, func(r result) float64 { return r.Forwarder.Behind }, func() (result, error) {
 				return b.measureCell(ctx, c, server, base, p)
 			})
 			if ctx.Err() != nil {

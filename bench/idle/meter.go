@@ -11,17 +11,19 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // sampleEvery is how often the counters of the interfaces are read.
 const sampleEvery = 20 * time.Millisecond
 
-// meter follows how many bytes have come to each client, as they were on the wire.
+// meter follows how many bytes have come to each client or, of uploads, from each of them, as they were on the wire.
 type meter struct {
 	began time.Time
 	files [clients]*os.File
-	here  *user // who is on the machine of the background, too; nil for nobody
+	here  *user                  // who is on the machine of the background, too; nil for nobody
+	sunk  *[clients]atomic.Int64 // what has come of uploads; nil where they do not matter
 
 	mu     sync.Mutex // guards series
 	series [clients]series
@@ -30,8 +32,11 @@ type meter struct {
 }
 
 // startMeter reads the counters until stop is called.
-func startMeter(ctx context.Context, b *bed, u *user) (*meter, error) {
+func startMeter(ctx context.Context, b *bed, u *user, s *server) (*meter, error) {
 	m := &meter{began: time.Now()}
+	if b.path.Up {
+		m.sunk = &s.sunk
+	}
 	if b.path.Here {
 		m.here = u
 	}
@@ -88,6 +93,11 @@ func (m *meter) read() error {
 		// The interface tells only of both together.
 		counts[person] = m.here.got.Load() * (mtu + 14) / segment
 		counts[machine] -= counts[person]
+	}
+	if m.sunk != nil {
+		for i := range counts {
+			counts[i] = m.sunk[i].Load() * (mtu + 14) / segment
+		}
 	}
 	at := m.now()
 	m.mu.Lock()

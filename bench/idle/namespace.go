@@ -27,9 +27,13 @@ func newNamespace(name string) (*namespace, error) {
 }
 
 // dial connects to a numeric address from within the namespace.
-func (n *namespace) dial(ctx context.Context, network, address string) (c net.Conn, err error) {
+func (n *namespace) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return n.dialBy(ctx, &net.Dialer{}, network, address)
+}
+
+func (n *namespace) dialBy(ctx context.Context, d *net.Dialer, network, address string) (c net.Conn, err error) {
+	d.Timeout = 20 * time.Second
 	err = n.Do(func() error {
-		d := net.Dialer{Timeout: 20 * time.Second}
 		c, err = d.DialContext(ctx, network, address)
 		return err
 	})

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -26,6 +27,8 @@ type options struct {
 	servers     string
 	path        path // what all paths have in common
 	runs        int
+	tries       int
+	patience    time.Duration
 	long        time.Duration
 	dir         string
 	ebb         string
@@ -57,8 +60,10 @@ func sets() []set {
 		{"loss1", with("-only=cells", "-rates=20", "-loss=0.01")},
 		{"jitter", with("-only=cells", "-jitter=2ms")},
 		{"share", []string{"-only=share", "-buffers=100", "-contestants=curl,ebb low"}},
+		{"uploads", []string{"-up", "-buffers=100", "-bases=20"}},
 		{"situations", []string{"-only=situations", "-rates=20", "-buffers=100", "-bases=20"}},
 		{"long", []string{"-only=long", "-rates=20", "-buffers=100", "-bases=20", "-contestants=ebb low"}},
+		{"fast", []string{"-only=fast", "-rates=1", "-buffers=1", "-bases=1"}}, // a line without any of these
 	}
 }
 
@@ -73,19 +78,22 @@ func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("idle", flag.ContinueOnError)
 	f.StringVar(&o.sets, "sets", "", "comma-separated `sets` of what is measured, or all; other flags override theirs: "+setNames()+"; and plots")
-	f.StringVar(&o.only, "only", "cells,share", "comma-separated `parts`: cells, share (two background flows), situations (of ebb), long (see -long)")
+	f.StringVar(&o.only, "only", "cells,share", "comma-separated `parts`: cells, share (two background flows), situations (of ebb), long (see -long), fast (a line without a bottleneck)")
 	f.BoolVar(&o.quick, "quick", false, "short phases; without -sets, one run of the main cells, in less than three minutes")
 	f.StringVar(&o.rates, "rates", "20,100", "of the bottleneck, in `Mbit/s`")
 	f.StringVar(&o.buffers, "buffers", "50,100,200", "of the bottleneck, in `ms`")
 	f.StringVar(&o.bases, "bases", "20,100", "round trips of the idle line, in `ms`")
-	f.StringVar(&o.contestants, "contestants", strings.Join(names(contestants()), ","), "`names`")
+	f.StringVar(&o.contestants, "contestants", "", "`names`; default: all, which are "+strings.Join(names(contestants()), ", ")+"; of uploads "+strings.Join(names(senders()), ", "))
 	f.StringVar(&o.foregrounds, "foregrounds", "cubic,bbr", "congestion `controls` of the greedy foreground's server")
 	f.StringVar(&o.servers, "servers", "cubic", "congestion `controls` of the background's server: cubic, bbr")
 	f.Float64Var(&o.path.Loss, "loss", 0, "`share` of the packets to the clients that get lost at random")
 	f.DurationVar(&o.path.Jitter, "jitter", 0, "mean of what is added to the delay for 10 ms each")
 	f.StringVar(&o.path.Queue, "queue", "", "`discipline` of the bottleneck: codel or fq-codel instead of one queue, first in, first out")
+	f.BoolVar(&o.path.Up, "up", false, "uploads: the bottleneck is on the way to the server")
 	f.BoolVar(&o.path.Here, "here", false, "the foreground is on the machine of the background, not on another one")
 	f.IntVar(&o.runs, "runs", 3, "how often each cell is measured")
+	f.IntVar(&o.tries, "tries", 0, "how often a run is measured at most while the machine is busy (default 3, with -quick 1)")
+	f.DurationVar(&o.patience, "patience", 0, "how long to wait, at most, for other virtual machines to leave the processors alone, before each try")
 	f.DurationVar(&o.long, "long", 10*time.Minute, "how long the run with a random foreground takes, once with and once without the background")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "`folder` for a temporary folder with what is downloaded")
 	f.StringVar(&o.ebb, "ebb", "", "ebb `program` to measure (default: built from ./cmd/ebb)")
@@ -117,6 +125,7 @@ type plan struct {
 	phases      phases
 	runs        int
 	tries       int // of a run, at most, while the machine is busy
+	patience    time.Duration
 	long        time.Duration
 }
 
@@ -155,7 +164,7 @@ func newPlan(name string, args []string) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{name: name, runs: o.runs, tries: 3, long: o.long, parts: strings.Split(o.only, ","), servers: strings.Split(o.servers, ",")}
+	p := plan{name: name, runs: o.runs, tries: 3, patience: o.patience, long: o.long, parts: strings.Split(o.only, ","), servers: strings.Split(o.servers, ",")}
 	p.phases = phases{
 		Lead: 4 * time.Second, Alone: 8 * time.Second, Greedy: 10 * time.Second, Gap: 6 * time.Second, Requests: 8 * time.Second, Pages: 5,
 		Foregrounds: strings.Split(o.foregrounds, ","),
@@ -164,8 +173,15 @@ func newPlan(name string, args []string) (plan, error) {
 		p.phases.Alone, p.phases.Greedy, p.phases.Gap, p.phases.Pages = 5*time.Second, 8*time.Second, 5*time.Second, 3
 		p.tries = 1
 	}
-	for name := range strings.SplitSeq(o.contestants, ",") {
-		all := contestants()
+	p.tries = cmp.Or(o.tries, p.tries)
+	all := contestants()
+	if o.path.Up {
+		all = senders()
+	}
+	if o.contestants == "" {
+		p.contestants = all
+	}
+	for name := range strings.FieldsFuncSeq(o.contestants, func(r rune) bool { return r == ',' }) {
 		i := slices.Index(names(all), strings.TrimSpace(name))
 		if i < 0 {
 			return p, fmt.Errorf("-contestants %s: they are %s", name, strings.Join(names(all), ", "))
@@ -179,6 +195,9 @@ func newPlan(name string, args []string) (plan, error) {
 	}
 	if !slices.Contains([]string{"", codelQueue, fqCodelQueue}, o.path.Queue) {
 		return p, fmt.Errorf("-queue %s: there are %s and %s", o.path.Queue, codelQueue, fqCodelQueue)
+	}
+	if o.path.Up && (o.path.Here || o.path.Queue != "" || o.servers != "cubic" || slices.Contains(p.parts, "situations") || slices.Contains(p.parts, "long")) {
+		return p, errors.New("-up has the parts cells and share only, from cubic senders, through one queue, with the foreground on another machine")
 	}
 	p.paths, err = o.paths()
 	return p, err
@@ -263,6 +282,8 @@ func (p plan) workOn(way path, run int) time.Duration {
 			if run == 0 {
 				sum += 2 * times * p.long
 			}
+		case "fast":
+			sum += time.Duration(len(fastContestants())) * fastTakes
 		}
 	}
 	return sum

@@ -25,6 +25,7 @@ type report struct {
 	Shares     []share     `json:"shares,omitempty"`
 	Situations []situation `json:"situations,omitempty"`
 	Longs      []long      `json:"long,omitempty"`
+	Fasts      []fast      `json:"fast,omitempty"`
 	Again      int         `json:"measured_again"` // because the machine was busy
 }
 
@@ -50,6 +51,9 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	}
 	for _, l := range r.Longs {
 		l.markdown(w)
+	}
+	if len(r.Fasts) > 0 {
+		fastsMarkdown(w, r.Fasts)
 	}
 	return nil
 }

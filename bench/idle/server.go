@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,16 +25,21 @@ var ports = map[string]int{"cubic": 8001, "bbr": 8002}
 const echoPort = 7
 
 // server is an HTTP server with files of any size: /bytes/N has N bytes, and comes as fast as the line takes it; /bursts/N and
-// /stalls/N do not.
+// /stalls/N do not. What is put to /sink is counted.
 type server struct {
 	http []*http.Server
 	echo net.PacketConn
+	sunk [clients]atomic.Int64 // bytes that came to /sink, by who sent them
 }
 
 // url is that of a file of so many bytes, sent with a congestion control.
 func url(congestion string, size int64) string {
 	return fileURL(serverIP, congestion, "bytes", size)
 }
+
+// sinkAddr and sinkURL are where uploads go.
+func sinkAddr() string { return fmt.Sprintf("%s:%d", serverIP, ports["cubic"]) }
+func sinkURL() string  { return "http://" + sinkAddr() + "/sink" }
 
 func fileURL(host, congestion, kind string, size int64) string {
 	return fmt.Sprintf("http://%s:%d/%s/%d", host, ports[congestion], kind, size)
@@ -57,6 +64,7 @@ func startServer(ctx context.Context, n *namespace, p path) (*server, error) {
 	handler.HandleFunc("GET /bytes/{size}", serve(func() supply { return endless }))
 	handler.HandleFunc("GET /bursts/{size}", serve(func() supply { return inBursts(p) }))
 	handler.HandleFunc("GET /stalls/{size}", serve(func() supply { return withStalls }))
+	handler.HandleFunc("PUT /sink", s.sink)
 	for congestion, port := range ports {
 		l, err := listen(ctx, n, congestion, port)
 		if err != nil {
@@ -77,9 +85,21 @@ func startServer(ctx context.Context, n *namespace, p path) (*server, error) {
 	return s, nil
 }
 
-// listen opens a port whose connections send with a congestion control.
-func listen(ctx context.Context, n *namespace, congestion string, port int) (l net.Listener, err error) {
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+// sink takes what is uploaded.
+func (s *server) sink(w http.ResponseWriter, r *http.Request) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err == nil {
+		client := int(from.Addr().As4()[2]) - 1 // see clientAddr
+		_, err = io.CopyBuffer(&counter{&s.sunk[client]}, r.Body, make([]byte, 256<<10))
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest) // nobody waits for it
+	}
+}
+
+// sendingWith has sockets send with a congestion control.
+func sendingWith(congestion string) func(_, _ string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		err := c.Control(func(fd uintptr) {
 			failed = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, congestion)
@@ -88,7 +108,12 @@ func listen(ctx context.Context, n *namespace, congestion string, port int) (l n
 			failed = fmt.Errorf("congestion control %s (its module must be there): %w", congestion, failed)
 		}
 		return errors.Join(err, failed)
-	}}
+	}
+}
+
+// listen opens a port whose connections send with a congestion control.
+func listen(ctx context.Context, n *namespace, congestion string, port int) (l net.Listener, err error) {
+	config := net.ListenConfig{Control: sendingWith(congestion)}
 	err = n.Do(func() error {
 		l, err = config.Listen(ctx, "tcp4", fmt.Sprintf(":%d", port))
 		return err

@@ -44,7 +44,7 @@ func (b *bench) measureShares(ctx context.Context) error {
 		for _, p := range b.paths {
 			for _, server := range b.servers {
 				for _, c := range b.contestants {
-					s, err := calmly(b, share.late, func() (share, error) {
+					s, err := calmly(ctx, b, share.late, func() (share, error) {
 						s := share{Path: p, Contestant: c.Name, Congestion: server, Run: run}
 						err := b.measureShare(ctx, c, &s)
 						return s, err

@@ -40,7 +40,7 @@ func (b *bench) measureSituations(ctx context.Context) error {
 				return err
 			}
 			for _, sc := range scenes() {
-				s, err := calmly(b, situation.late, func() (situation, error) {
+				s, err := calmly(ctx, b, situation.late, func() (situation, error) {
 					s := situation{Name: sc.name, Path: p, Run: run}
 					err := b.measureSituation(ctx, sc, base, &s)
 					return s, err

@@ -23,6 +23,7 @@ var arrows = []row{
 	{pkg: "cmd/ebb", may: []string{"internal/cli", "internal/daemon", "internal/version", "local"}, why: "main hands over and decides nothing"},
 	{pkg: "examples", may: []string{".", "httpauth", "bitsupload", "local"}, why: "an example shows what any program can do, so it uses only what is public"},
 	{pkg: "bench", may: []string{"bench/internal/...", ".", "internal/ebbtest/..."}, why: "a benchmark drives ebb from outside, like its peers"},
+	{pkg: "bench/idle", may: []string{"bench/internal/...", "internal/ebbtest/...", "internal/pace/idle"}, why: "the same, but for uploads, whose pacing no command uses yet"},
 
 	{pkg: "internal/cli", may: []string{".", "local", "internal/cli/...", "internal/size", "internal/spell"}, why: "the CLI is a client like any other: it reaches the service only through package ebb"},
 	{pkg: "internal/daemon", may: []string{
