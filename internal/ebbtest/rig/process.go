@@ -2,7 +2,6 @@ package rig
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -148,26 +147,4 @@ func (p *process) showLogs() {
 		}
 		p.t.Logf("%s of %s:\n%s", filepath.Base(name), p.name, text[max(0, len(text)-most):])
 	}
-}
-
-// freePorts returns loopback ports that nothing listens on. They are below the
-// range the kernel takes ports of outgoing connections from, so a stopped server
-// finds its port free again.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	const low, high = 20000, 32000
-	var ports []int
-	for range 1000 {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", low+rand.IntN(high-low)))
-		if err != nil {
-			continue
-		}
-		defer ln.Close() // all together, so that no port is drawn twice
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-		if len(ports) == n {
-			return ports
-		}
-	}
-	t.Fatalf("no %d free ports between %d and %d", n, low, high)
-	return nil
 }
