@@ -57,11 +57,12 @@ type hold struct {
 	ramped    time.Duration // when a ramp ended in this hold; long ago when none did
 	usual     float64       // rate, over usualTime
 	slow      int           // rounds in which the window was not filled
+	swing     swing         // of the queue, also in holds before
 }
 
 func (c *Controller) beginHold(signal Signal) {
 	c.enter(Holding, signal)
-	c.hold = hold{reference: c.window, emptyFrom: c.window, usual: c.rate, ramped: -time.Hour}
+	c.hold = hold{reference: c.window, emptyFrom: c.window, usual: c.rate, ramped: -time.Hour, swing: c.hold.swing}
 }
 
 func (c *Controller) stepHold() {
@@ -113,6 +114,7 @@ func (c *Controller) lineIsFree() bool {
 // adjust is the control law, once per round.
 func (c *Controller) adjust(elapsed time.Duration) {
 	x := c.delay.Seconds() / c.target().Seconds()
+	c.hold.swing.see(x, c.now < c.hold.ramped+overshootRounds*c.base)
 	lost := c.tookLoss()
 	high := c.delays.high(c.now, 2*c.round).Seconds() / c.target().Seconds()
 	used := c.flight() / c.window
@@ -140,13 +142,22 @@ func (c *Controller) adjust(elapsed time.Duration) {
 		c.hold.reference = c.window
 		c.signal = SenderSignal
 	default:
-		c.window -= shrink * x * x * c.window
+		c.window -= c.hold.swing.gain() * shrink * x * x * c.window
 		c.signal = SenderSignal
 		if used > growUse {
-			c.window += float64(growPackets*c.packet()) * elapsed.Seconds() / growTime.Seconds() * (1 - x)
+			c.window += c.growth(elapsed) * (1 - x)
 			c.signal = DelaySignal
 		}
 	}
+}
+
+// growth is how much a window may grow without a queue, in bytes. Where there is none for long, there is nothing to swing.
+func (c *Controller) growth(elapsed time.Duration) float64 {
+	step := float64(growPackets*c.packet()) * elapsed.Seconds() / growTime.Seconds()
+	if c.hold.empty > emptyRounds {
+		return step
+	}
+	return c.hold.swing.gain() * step
 }
 
 // recovering tells whether what a ramp has overshot and lost may still be coming again: its holes let the rate fall, and filled they
