@@ -114,7 +114,11 @@ func (c *Controller) lineIsFree() bool {
 // adjust is the control law, once per round.
 func (c *Controller) adjust(elapsed time.Duration) {
 	x := c.delay.Seconds() / c.target().Seconds()
-	c.hold.swing.see(x, c.now < c.hold.ramped+overshootRounds*c.base)
+	if c.base > farBase {
+		c.hold.swing.see(x, c.now < c.hold.ramped+overshootRounds*c.base)
+	} else {
+		c.hold.swing = swing{}
+	}
 	lost := c.tookLoss()
 	high := c.delays.high(c.now, 2*c.round).Seconds() / c.target().Seconds()
 	used := c.flight() / c.window

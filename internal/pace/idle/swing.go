@@ -7,19 +7,19 @@ import "math"
 // not tell ours from somebody who wants the line. So the steps become smaller while the queue swings. Who shares a line sees the
 // same queue, and takes steps of about the same size: their shares stay fair.
 const (
-	swingRounds = 8    // over which the mean goes
-	swingMost   = 0.18 // of the target: a mean above it has the steps become smaller
-	swingClip   = 0.5  // the most that one round counts: a stall is no swing
+	swingRounds = 8    // over which the means go
+	swingMost   = 0.12 // of the target: a deviation above it has the steps become smaller
+	swingClip   = 0.3  // the most that one round counts: a stall is no swing
 	swingDown   = 0.9  // of the steps, per round
 	swingUp     = 1.02
 	swingLeast  = 0.2 // of the steps
 )
 
-// swing is how far the queue goes up and down from round to round.
+// swing is how far the queue goes up and down.
 type swing struct {
-	last float64 // the delay of the latest round, as part of the target
-	mean float64 // of the differences
-	held float64 // part of each step that is not taken
+	usual     float64 // the mean delay, as part of the target
+	deviation float64 // from that, on average
+	held      float64 // part of each step that is not taken
 }
 
 // gain is the part of each step that is taken.
@@ -27,14 +27,14 @@ func (s *swing) gain() float64 { return 1 - s.held }
 
 // see takes in the delay of a round, as part of the target. What a ramp has overshot is no swing.
 func (s *swing) see(x float64, overshot bool) {
-	step := min(math.Abs(x-s.last), swingClip)
-	s.last = x
+	away := min(math.Abs(x-s.usual), swingClip)
+	s.usual += (min(x, 1) - s.usual) / swingRounds
 	if overshot {
 		return
 	}
-	s.mean += (step - s.mean) / swingRounds
+	s.deviation += (away - s.deviation) / swingRounds
 	gain := swingUp * s.gain()
-	if s.mean > swingMost {
+	if s.deviation > swingMost {
 		gain = swingDown * s.gain()
 	}
 	s.held = 1 - min(max(gain, swingLeast), 1)
