@@ -53,9 +53,9 @@ func (b *bucket) until(rate, size int64) time.Duration {
 	return time.Duration((lacks + rate - 1) / rate)
 }
 
-// take removes size bytes, and put adds them, up to the burst.
-func (b *bucket) take(size int64)      { b.level -= size * nano }
-func (b *bucket) put(rate, size int64) { b.level = min(b.level+size*nano, burst(rate)*nano) }
+// take removes size bytes, and put adds them: what is too much then, fill takes away.
+func (b *bucket) take(size int64) { b.level -= size * nano }
+func (b *bucket) put(size int64)  { b.level += size * nano }
 
 // setRate keeps what had come by now at the old rate, as far as the new burst
 // allows. A bucket that becomes limited starts empty.

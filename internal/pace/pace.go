@@ -38,6 +38,7 @@ type Node struct {
 
 	// Guarded by tree.mu.
 	bucket  bucket
+	lent    int64     // bytes of the grants that were paid for here and are not settled yet
 	waiters []*waiter // asks made at this very node, oldest first
 	turns   []*Node   // children with somebody waiting, and the node itself for its own waiters; next to be served first
 }
@@ -77,6 +78,9 @@ func (n *Node) SetRate(rate int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n.bucket.setRate(n.rate.Load(), rate, t.now())
+	if rate == 0 {
+		n.lent = 0
+	}
 	n.rate.Store(rate)
 	t.dispatch()
 }
@@ -114,7 +118,8 @@ func (n *Node) Wait(ctx context.Context, want int) (granted int, err error) {
 }
 
 // Took ends a grant: read bytes of it were read and count for the meters, the
-// rest goes back to those who wait. A read of zero gives all of it back.
+// rest goes back to those who wait, where it was paid for. A read of zero gives
+// all of it back.
 func (n *Node) Took(granted, read int) {
 	if read > 0 {
 		now := n.tree.now()
@@ -122,8 +127,8 @@ func (n *Node) Took(granted, read int) {
 			p.meter.add(now, read)
 		}
 	}
-	if read < granted && n.limited() {
-		n.tree.refund(n, granted-read)
+	if n.limited() {
+		n.tree.settle(n, granted, read)
 	}
 }
 

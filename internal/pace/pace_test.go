@@ -240,16 +240,16 @@ func TestBurst(t *testing.T) {
 // Neither a lower rate nor bytes given back leave more in a bucket than its burst.
 func TestBurstIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		root := New(0)
-		if granted, err := root.Wait(t.Context(), 10*mib); granted != 10*mib || err != nil {
-			t.Fatalf("Wait = %d, %v", granted, err)
-		}
-		root.SetRate(100 * mib)
+		root := New(100 * mib)
 		time.Sleep(time.Hour)
 		root.SetRate(64 * kib) // 10 MiB in the bucket, 16 KiB allowed
 		within(t, "80 KiB after a lower rate", read(t, root, 80*kib, mib), time.Second, 0)
+		granted, err := root.Wait(t.Context(), mib)
+		if err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(time.Hour)
-		root.Took(10*mib, 0)
+		root.Took(granted, 0)
 		within(t, "80 KiB after bytes came back", read(t, root, 80*kib, mib), time.Second, 0)
 		time.Sleep(time.Hour)
 		root.SetRate(0)
@@ -355,6 +355,30 @@ func TestUnreadBytesGoBack(t *testing.T) {
 		}
 		within(t, "1 MiB in short reads", time.Since(start), time.Second, 0.02)
 		within(t, "measured", job.Rate(), mib, 0.02)
+	})
+}
+
+// A read that was under way when a limit came has paid nothing, and what it leaves is nobody's.
+func TestOnlyWhatWasPaidGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := New(0)
+		job := root.Child(0)
+		granted, err := job.Wait(t.Context(), mib)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.SetRate(kib)
+		job.Took(granted, 1)
+		within(t, "1 KiB after the limit has come", read(t, job, kib, kib), time.Second, 0.02)
+
+		granted, err = job.Wait(t.Context(), kib)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.SetRate(0)
+		job.SetRate(kib)
+		job.Took(granted, 0)
+		within(t, "1 KiB after the limit has come again", read(t, job, kib, kib), time.Second, 0.02)
 	})
 }
 

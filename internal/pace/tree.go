@@ -44,25 +44,31 @@ func (t *tree) forget(w *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w.granted > 0 {
-		t.put(w.node, w.granted)
+		w.node.settle(w.granted, 0)
 	} else {
 		t.dequeue(w, false)
 	}
 	t.dispatch()
 }
 
-// refund gives size bytes back to n and to every node above it.
-func (t *tree) refund(n *Node, size int) {
+// settle ends a grant at n and at every node above it.
+func (t *tree) settle(n *Node, granted, read int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.put(n, size)
-	t.dispatch()
+	n.settle(granted, read)
+	if read < granted {
+		t.dispatch()
+	}
 }
 
-func (t *tree) put(n *Node, size int) {
+// settle gives back what was not read of a grant. A node that had no rate when
+// the grant was made was not paid, and has nothing to give.
+func (n *Node) settle(granted, read int) {
 	for p := n; p != nil; p = p.parent {
-		if rate := p.rate.Load(); rate > 0 {
-			p.bucket.put(rate, int64(size))
+		if p.rate.Load() > 0 {
+			paid := min(int64(granted), p.lent)
+			p.lent -= paid
+			p.bucket.put(max(paid-int64(read), 0))
 		}
 	}
 }
@@ -149,6 +155,7 @@ func (t *tree) grant(w *waiter) {
 	for p := w.node; p != nil; p = p.parent {
 		if p.rate.Load() > 0 {
 			p.bucket.take(size)
+			p.lent += size
 		}
 	}
 	t.dequeue(w, true)
