@@ -176,7 +176,7 @@ func (s *session) applySettings(en *entry) {
 		return
 	}
 	if len(en.runs) == 0 {
-		en.pace, en.room = nil, nil // the next run hangs it under its class
+		en.pace = nil // the next run hangs it under its class
 		return
 	}
 	en.pace.SetRate(en.job.Limit)

@@ -218,15 +218,12 @@ func (s *session) start(en *entry, f job.File, host string) {
 	if en.flow == nil {
 		en.flow = s.idle.Flow(weights[en.job.Priority])
 	}
-	if en.room == nil {
-		en.room = en.pace.Child(0)
-		en.flow.PaceBy(en.room.SetRate)
-	}
 	if len(en.runs) == 0 {
 		en.active = time.Now()
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	r := &run{session: s, entry: en, job: en.job, file: f, host: host, cancel: cancel, pace: en.room, flow: en.flow, secrets: en.secrets}
+	r := &run{session: s, entry: en, job: en.job, file: f, host: host, cancel: cancel, pace: en.pace.Child(0), flow: en.flow.Part(), secrets: en.secrets}
+	r.flow.PaceBy(r.pace.SetRate)
 	r.live.Store(f.Filled.Len())
 	if en.runs == nil {
 		en.runs = map[job.FileID]*run{}

@@ -20,7 +20,6 @@ type entry struct {
 	settles bool                // a settler is at work
 	pace    *pace.Node          // made with the first run
 	flow    *idle.Flow          // made with the first run
-	room    *pace.Node          // below pace: the rate that flow holds reads to
 	secrets *jobSecrets         // shared by the runs; replaced when a secret changes
 
 	connected int // runs that hold a connection
@@ -77,7 +76,7 @@ func (s *session) leave(en *entry) {
 	s.kinds.count(en.kind, -1)
 	s.validators.forget(en.job.ID)
 	s.wakes.set(en, time.Time{})
-	en.pace, en.room, en.flow, en.secrets = nil, nil, nil, nil
+	en.pace, en.flow, en.secrets = nil, nil, nil
 	s.recent = append(s.recent, en)
 	if len(s.recent) > 2*recentLen {
 		s.recent = append([]*entry(nil), s.recent[recentLen:]...)

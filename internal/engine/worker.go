@@ -26,8 +26,8 @@ type run struct {
 	file    job.File
 	host    string
 	cancel  context.CancelFunc
-	pace    *pace.Node
-	flow    *idle.Flow
+	pace    *pace.Node // a child of the job's
+	flow    *idle.Flow // a part of the job's
 	secrets *jobSecrets
 
 	stopping bool // control goroutine: asked to stop

@@ -6,17 +6,45 @@ import (
 	"sync/atomic"
 )
 
-// Flow is a transfer that shares lines with others: a job with all its connections.
+// Flow is a transfer that shares lines with others: a job with all its connections, or a part of one.
 type Flow struct {
 	manager *Manager
 
 	// Guarded by manager.mu.
-	weight  int
+	*whole
 	links   map[*link]struct{} // of its requests
 	setRate func(int64)        // see PaceBy
 	rate    int64              // that has been set
 
 	taken atomic.Int64 // bytes read, but for those that were counted
+}
+
+// whole is what the parts of a flow have in common.
+type whole struct {
+	weight int
+	parts  map[*Flow]struct{} // that have links
+	uses   int                // how many these have, one of two parts counted twice
+}
+
+// Part returns another flow that counts as one with f, with a rate of its own (see [Flow.PaceBy]): a file of a job.
+func (f *Flow) Part() *Flow { return newFlow(f.manager, f.whole) }
+
+func newFlow(m *Manager, w *whole) *Flow { return &Flow{manager: m, whole: w, links: map[*link]struct{}{}} }
+
+// add and drop say which connections the flow has.
+func (f *Flow) add(l *link) {
+	if _, has := f.links[l]; !has {
+		f.links[l] = struct{}{}
+		f.parts[f] = struct{}{}
+		f.uses++
+	}
+}
+
+func (f *Flow) drop(l *link) {
+	delete(f.links, l)
+	if f.uses--; len(f.links) == 0 {
+		delete(f.parts, f)
+	}
 }
 
 // Mechanism is what makes room for others.
@@ -60,7 +88,7 @@ func (f *Flow) take(e end) *link {
 		m.links[e] = l
 	}
 	l.flows[f]++
-	f.links[l] = struct{}{}
+	f.add(l)
 	l.wait(1) // the beginning of an answer may be all of it
 	m.settle(l)
 	f.admit()
@@ -80,37 +108,41 @@ func (f *Flow) release(l *link) {
 		return
 	}
 	if _, in := f.links[l]; in {
-		delete(f.links, l)
+		f.drop(l)
 		delete(l.flows, f)
 		m.settle(l)
 		f.admit()
 	}
 }
 
-// SetWeight changes the weight, also from and to the foreground, for the requests of now as well.
+// SetWeight changes the weight of all parts, also from and to the foreground, for the requests of now as well.
 func (f *Flow) SetWeight(weight int) {
 	m := f.manager
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f.weight = weight
-	for l := range f.links {
-		m.settle(l)
+	for part := range f.parts {
+		for l := range part.links {
+			m.settle(l)
+		}
 	}
 }
 
-// Status is how the flow's line is shared now. With [WindowMechanism] and [RateMechanism] it says what the controller of the path does, over all
+// Status is how the line of the flow, with all its parts, is shared now. With [WindowMechanism] and [RateMechanism] it says what the controller of the path does, over all
 // connections on that.
 func (f *Flow) Status() (Mechanism, Status) {
 	m := f.manager
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mechanism := NoMechanism
-	for l := range f.links {
-		if l.path != nil {
-			return l.path.mechanism(), l.path.control.Status()
-		}
-		if l.held && l.preferred {
-			mechanism = SystemMechanism
+	for part := range f.parts {
+		for l := range part.links {
+			if l.path != nil {
+				return l.path.mechanism(), l.path.control.Status()
+			}
+			if l.held && l.preferred {
+				mechanism = SystemMechanism
+			}
 		}
 	}
 	return mechanism, Status{}

@@ -69,7 +69,7 @@ func (l *link) foreground() bool {
 func (l *link) weight() int {
 	w := 0
 	for f := range l.flows {
-		w += f.weight * shares / len(f.links)
+		w += f.weight * shares / f.uses
 	}
 	return max(w, 1)
 }

@@ -113,7 +113,7 @@ func (m *Manager) Mark(on bool) {
 // Flow returns a new transfer, such as a job, that has all its connections beside each other count as much as weight says. Flows share
 // a line by weight. 0 is the foreground, where nothing is held back.
 func (m *Manager) Flow(weight int) *Flow {
-	return &Flow{manager: m, weight: weight, links: map[*link]struct{}{}}
+	return newFlow(m, &whole{weight: weight, parts: map[*Flow]struct{}{}})
 }
 
 func (m *Manager) now() time.Duration { return time.Since(m.start) }
@@ -266,7 +266,7 @@ func (m *Manager) leave(l *link) {
 func (m *Manager) forget(l *link) {
 	m.part(l)
 	for f := range l.flows {
-		delete(f.links, l)
+		f.drop(l)
 		f.admit()
 	}
 	delete(m.links, l.end)

@@ -250,7 +250,7 @@ func TestWeightIsThatOfTheFlow(t *testing.T) {
 	heavy, light, third := r.Flow(6), r.Flow(1), r.Flow(2)
 	first := heavy.Use(conns[0])
 	heavy.Use(conns[1])
-	heavy.Use(conns[2])
+	heavy.Part().Use(conns[2])
 	light.Use(conns[3])
 	check := func(when string, want ...int) {
 		t.Helper()
@@ -319,7 +319,7 @@ func TestClosedConnectionIsForgotten(t *testing.T) {
 	f := r.Flow(1)
 	release := f.Use(c)
 	c.Close()
-	r.eventually("that a closed connection is forgotten", func() bool { return len(r.links) == 0 && len(f.links) == 0 })
+	r.eventually("that a closed connection is forgotten", func() bool { return len(r.links) == 0 && len(f.links) == 0 && len(f.parts) == 0 })
 	release()
 	f.Use(c)
 	if len(r.links) > 0 {

@@ -3,6 +3,7 @@ package idle
 import (
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,17 +14,29 @@ func fixed(t *testing.T, c *net.TCPConn) bool {
 	return option(t, c, unix.SO_BUF_LOCK) != 0
 }
 
-// TestRest: a flow whose connections all rest is not read, and its receive buffers are small until they go on.
+// fill sends what the other end has room for.
+func fill(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+	for {
+		if _, err := c.Write(make([]byte, 4<<10)); err != nil {
+			return
+		}
+	}
+}
+
+// TestRest: what rests is not read; what the server may still send has room, and then there is none until it goes on.
 func TestRest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	a, _ := dial(t)
-	b, _ := dial(t)
+	a, farA := dial(t)
+	b, farB := dial(t)
 	before := buffer(t, a)
 	f := r.Flow(1)
-	rate := ratesOf(f)
+	g := f.Part()
+	rateA, rateB := ratesOf(f), ratesOf(g)
 	f.Use(a)
-	f.Use(b)
+	g.Use(b)
 	turn := func(window int64) {
 		t.Helper()
 		r.mu.Lock()
@@ -31,39 +44,42 @@ func TestRest(t *testing.T) {
 		r.spies[0].window = window
 		r.step()
 	}
-	wantBuffers := func(when string, want int) {
+	want := func(when string, size int, rate int64) {
 		t.Helper()
-		if got, small := fixed(t, a), want == leastBuffer; got != small {
+		if got, small := fixed(t, a), size == leastWindow; got != small {
 			t.Errorf("%s: the buffer is fixed: %v", when, got)
 		}
-		if got := [2]int{buffer(t, a), buffer(t, b)}; got != [2]int{want, want} {
-			t.Errorf("%s: buffers of %d, want %d", when, got, want)
+		if got := [2]int{buffer(t, a), buffer(t, b)}; got != [2]int{size, size} {
+			t.Errorf("%s: buffers of %d, want %d", when, got, size)
+		}
+		if *rateA != rate || *rateB != rate {
+			t.Errorf("%s: %d and %d B/s, want %d", when, *rateA, *rateB, rate)
 		}
 	}
+	turn(0)
+	want("before all that may come is here", before, restRate)
 	for range 2 {
-		turn(0)
-		wantBuffers("at rest", leastBuffer)
-		if *rate != 2*restRate {
-			t.Errorf("at rest %d B/s", *rate)
+		for range 100 {
+			if fixed(t, a) && fixed(t, b) {
+				break
+			}
+			fill(t, farA)
+			fill(t, farB)
+			turn(0)
 		}
+		want("at rest", leastWindow, restRate)
 		expect(t, "at rest", a, leastWindow, lowerEffort)
 		turn(testWindow)
-		wantBuffers("after a rest", before)
-		if *rate != 0 {
-			t.Errorf("after a rest %d B/s", *rate)
-		}
+		want("after a rest", before, 0)
 		expect(t, "after a rest", a, testWindow, lowerEffort)
 	}
 	turn(0)
 	r.links[end{conn: a}].rest(false)
-	if *rate != 0 {
-		t.Errorf("with one connection that does not rest %d B/s", *rate)
+	if *rateA != 0 || *rateB != restRate {
+		t.Errorf("beside a connection that does not rest %d and %d B/s", *rateA, *rateB)
 	}
 	turn(0)
 	f.SetWeight(0)
-	if *rate != 0 {
-		t.Errorf("in the foreground %d B/s", *rate)
-	}
-	wantBuffers("in the foreground", before)
+	want("in the foreground", before, 0)
 	expect(t, "in the foreground", a, 0, 0)
 }

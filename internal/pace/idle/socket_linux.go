@@ -42,7 +42,7 @@ func setWindow(fd uintptr, window int64) error {
 	return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(min(window, unclamped)))
 }
 
-// shrinkBuffer makes the receive buffer as small as a few packets, and returns the size that it had in the kernel's care: bytes, of which
+// shrinkBuffer makes the receive buffer as small as it can be, and returns the size that it had in the kernel's care: bytes, of which
 // half is for data.
 func shrinkBuffer(fd uintptr) (size int, err error) {
 	if err := careForBuffers(fd); err != nil {
@@ -51,14 +51,11 @@ func shrinkBuffer(fd uintptr) (size int, err error) {
 	if size, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil {
 		return 0, err
 	}
-	return size, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, leastBuffer)
+	return size, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1)
 }
 
 // growBuffer gives the receive buffer back into the kernel's care, with a size from [shrinkBuffer] if the system allows so much.
 func growBuffer(fd uintptr, size int) error {
-	if size == 0 {
-		return nil // it has never been small
-	}
 	if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, size/2); err != nil {
 		return err
 	}
