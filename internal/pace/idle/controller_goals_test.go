@@ -132,18 +132,11 @@ func TestMachinesShare(t *testing.T) {
 		}
 		t.Run(lineName(test.line)+"-late-"+test.late.String(), func(t *testing.T) {
 			t.Parallel()
-			n := newNetwork(test.line, 1)
-			a, b := n.addHost(1, 0), n.addHost(2, test.late)
-			a.download("cubic", 0)
-			b.download("cubic", test.late)
-			n.runUntil(test.late)
-			before := a.received()
-			n.runUntil(test.late + 40*time.Second)
-			first, second := float64(a.received()-before), float64(b.received())
+			first, second := share(test.line, 1, test.late)
 			if got := jain(first, second); got < test.least {
 				t.Errorf("Jain %.3f, want at least %.2f", got, test.least)
 			}
-			if got := (first + second) / 40 / test.line.payload(); got < 0.9 {
+			if got := first + second; got < 0.9 {
 				t.Errorf("together they take %.3f of the line, want 0.9", got)
 			}
 		})

@@ -29,7 +29,9 @@ type whole struct {
 // Part returns another flow that counts as one with f, with a rate of its own (see [Flow.PaceBy]): a file of a job.
 func (f *Flow) Part() *Flow { return newFlow(f.manager, f.whole) }
 
-func newFlow(m *Manager, w *whole) *Flow { return &Flow{manager: m, whole: w, links: map[*link]struct{}{}} }
+func newFlow(m *Manager, w *whole) *Flow {
+	return &Flow{manager: m, whole: w, links: map[*link]struct{}{}}
+}
 
 // add and drop say which connections the flow has.
 func (f *Flow) add(l *link) {

@@ -114,11 +114,7 @@ func (c *Controller) lineIsFree() bool {
 // adjust is the control law, once per round.
 func (c *Controller) adjust(elapsed time.Duration) {
 	x := c.delay.Seconds() / c.target().Seconds()
-	if c.base > farBase {
-		c.hold.swing.see(x, c.now < c.hold.ramped+overshootRounds*c.base)
-	} else {
-		c.hold.swing = swing{}
-	}
+	c.seeSwing(x)
 	lost := c.tookLoss()
 	high := c.delays.high(c.now, 2*c.round).Seconds() / c.target().Seconds()
 	used := c.flight() / c.window
@@ -153,6 +149,15 @@ func (c *Controller) adjust(elapsed time.Duration) {
 			c.signal = DelaySignal
 		}
 	}
+}
+
+// seeSwing takes note of the delay, as part of the target, where servers are far away.
+func (c *Controller) seeSwing(x float64) {
+	if c.base <= farBase {
+		c.hold.swing = swing{}
+		return
+	}
+	c.hold.swing.see(x)
 }
 
 // growth is how much a window may grow without a queue, in bytes. Where there is none for long, there is nothing to swing.

@@ -41,13 +41,22 @@ func sip(t *testing.T, server string, f *Flow) (count func() int64, stop func())
 // behind is a line with a server that pours, and a manager.
 func behind(t *testing.T) (m *Manager, server string, here bool) {
 	t.Helper()
-	l, here := homeline.Behind(t)
-	if !here {
+	if server, here = far(t, homeline.Pour); !here {
 		return nil, "", false
 	}
-	far := l.Listen(t)
-	go homeline.Pour(far)
-	return run(t), far.Addr().String(), true
+	return run(t), server, true
+}
+
+// far is a server at the far end of a line.
+func far(t *testing.T, serve func(net.Listener)) (server string, here bool) {
+	t.Helper()
+	l, here := homeline.Behind(t)
+	if !here {
+		return "", false
+	}
+	ln := l.Listen(t)
+	go serve(ln)
+	return ln.Addr().String(), true
 }
 
 // run runs a manager that says what it does.

@@ -21,8 +21,8 @@ func (f *Flow) Send(conn net.Conn) *Sender {
 	return &Sender{f.manager, l, sync.OnceFunc(func() { f.release(l) })}
 }
 
-// Room waits until something can be sent, and returns how many of n bytes, of which there is one at least, to write now. Its only error is that of ctx, which may end
-// while the line is somebody else's. One goroutine at a time may call it.
+// Room waits until something can be sent, and returns how many of n bytes, of which there is one at least, to write now. Its only error is
+// that of ctx, which may end while the line is somebody else's. One goroutine at a time may call it.
 func (s *Sender) Room(ctx context.Context, n int) (int, error) {
 	for {
 		room, wait := s.room(n)

@@ -59,18 +59,15 @@ const takes = 0.2
 
 // TestUploadsLeaveTheLine: with the interface's counters, and by what the line shows alone.
 func TestUploadsLeaveTheLine(t *testing.T) {
-	l, here := homeline.Behind(t)
+	server, here := far(t, homeline.Drain)
 	if !here {
 		return
 	}
-	far := l.Listen(t)
-	go homeline.Drain(far)
 	for _, counters := range []bool{true, false} {
 		m := run(t)
 		if !counters {
 			m.counters.fd = -1
 		}
-		server := far.Addr().String()
 		job := m.Flow(1)
 		a, stopA := spill(t, server, job)
 		b, stopB := spill(t, server, job)
@@ -101,16 +98,14 @@ func TestUploadsLeaveTheLine(t *testing.T) {
 
 // TestSensorOfASender: what it makes of the kernel's numbers is the queue that is there.
 func TestSensorOfASender(t *testing.T) {
-	l, here := homeline.Behind(t)
+	server, here := far(t, homeline.Drain)
 	if !here {
 		return
 	}
-	far := l.Listen(t)
-	go homeline.Drain(far)
 	m := run(t)
 	spy := &spy{window: sensorWindow}
 	m.control = func(uint64) controller { return spy }
-	count, _ := spill(t, far.Addr().String(), m.Flow(1))
+	count, _ := spill(t, server, m.Flow(1))
 	time.Sleep(2 * time.Second)
 	before, begin := spy.last(), count()
 	mean := meanRTT(spy)

@@ -65,6 +65,20 @@ func meet(spec lineSpec, seed uint64, server, foreground string) encounter {
 	return e
 }
 
+// share is what two machines with a background download each get of the line, the second of which begins late, in the 40 s from then on.
+func share(spec lineSpec, seed uint64, late time.Duration) (first, second float64) {
+	const span = 40 * time.Second
+	n := newNetwork(spec, seed)
+	a, b := n.addHost(seed, 0), n.addHost(seed+100, late)
+	a.download("cubic", 0)
+	b.download("cubic", late)
+	n.runUntil(late)
+	before := a.received()
+	n.runUntil(late + span)
+	all := span.Seconds() * spec.payload()
+	return float64(a.received()-before) / all, float64(b.received()) / all
+}
+
 // jain is Jain's index of fairness.
 func jain(shares ...float64) float64 {
 	var sum, squares float64

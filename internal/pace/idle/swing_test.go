@@ -21,7 +21,7 @@ func TestSwing(t *testing.T) {
 	} {
 		var s swing
 		for i := range 100 {
-			s.see(test.delays[i%len(test.delays)], false)
+			s.see(test.delays[i%len(test.delays)])
 		}
 		if got := s.gain(); got < test.least || got > test.most {
 			t.Errorf("%s: steps of %.2f, want %.2f to %.2f", test.name, got, test.least, test.most)
@@ -33,21 +33,10 @@ func TestSwingEnds(t *testing.T) {
 	t.Parallel()
 	s := swing{held: 1 - swingLeast}
 	for range 100 {
-		s.see(0.3, false)
+		s.see(0.3)
 	}
 	if got := s.gain(); got != 1 {
 		t.Errorf("steps of %.2f long after a swing, want 1", got)
-	}
-}
-
-func TestOvershootIsNoSwing(t *testing.T) {
-	t.Parallel()
-	var s swing
-	for i := range 100 {
-		s.see(float64(i%2), true)
-	}
-	if got := s.gain(); got != 1 {
-		t.Errorf("steps of %.2f after ramps, want 1", got)
 	}
 }
 
@@ -62,14 +51,7 @@ func TestMachinesShareFarServers(t *testing.T) {
 			const seeds = 8
 			for _, late := range starts {
 				for seed := range uint64(seeds) {
-					n := newNetwork(line, seed+1)
-					a, b := n.addHost(seed+1, 0), n.addHost(seed+101, late)
-					a.download("cubic", 0)
-					b.download("cubic", late)
-					n.runUntil(late)
-					before := a.received()
-					n.runUntil(late + 40*time.Second)
-					fair += jain(float64(a.received()-before), float64(b.received()))
+					fair += jain(share(line, seed+1, late))
 				}
 			}
 			if fair /= float64(len(starts) * seeds); fair < 0.92 {

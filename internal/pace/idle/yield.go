@@ -140,7 +140,6 @@ func (c *Controller) stepYield() {
 	case c.now-c.yield.loud > shortest && c.now-c.yield.stood > quiet && !stands,
 		c.now-c.since > calm && known && median < timestampGrain:
 		c.yield.ramped, c.yield.best = c.now, 0
-		c.hold.swing = swing{}
 		c.enter(Ramping, c.signal)
 		c.window = max(c.window, startPackets/2*float64(c.packet()), rampPart*c.capacity*c.base.Seconds())
 		c.ramp = ramp{growth: rampGrowth, known: c.capacity}
