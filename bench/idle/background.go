@@ -136,11 +136,14 @@ func startAria2(_ context.Context, l load) (*background, error) {
 
 // startEbb starts a daemon and gives it a job.
 func startEbb(ctx context.Context, l load, priority string) (*background, error) {
-	return startJobs(ctx, l, []order{{priority, l.url}})
+	return startJobs(ctx, l, []order{{priority, []string{l.url}}})
 }
 
 // order is a job to be.
-type order struct{ priority, url string }
+type order struct {
+	priority string
+	urls     []string
+}
 
 // startJobs starts a daemon and gives it jobs, which it runs all at once.
 func startJobs(ctx context.Context, l load, orders []order) (*background, error) {
@@ -156,7 +159,7 @@ func startJobs(ctx context.Context, l load, orders []order) (*background, error)
 	err = p.listens(ctx)
 	for _, o := range orders {
 		if err == nil {
-			_, err = p.ebb(ctx, "get", "--detach", "--priority", o.priority, "-d", l.dir, o.url)
+			_, err = p.ebb(ctx, append([]string{"get", "--detach", "--priority", o.priority, "-d", l.dir}, o.urls...)...)
 		}
 	}
 	if err != nil {

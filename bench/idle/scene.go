@@ -37,6 +37,7 @@ func scenes() []scene {
 	return []scene{
 		{"8 jobs, half of them 30 ms further away", usual, far, crowd(8), (*play).share},
 		{"64 jobs, half of them 30 ms further away", usual + 5*time.Second, far, crowd(64), (*play).share},
+		{"a job of 8 files, half of them 30 ms further away", usual, far, together(8), offered(1)},
 		{"base RTT doubles, and halves after 30 s", sceneLead + 2*routeFor + setup, 0, one("bytes"), (*play).route},
 		{"server sends half of the line, in bursts of 250 ms", usual, 0, one("bursts"), offered(burstPart)},
 		{"server stalls for 6 s of 10 s", usual, 0, one("stalls"), offered(1 - stallFor.Seconds()/stallEvery.Seconds())},
@@ -47,24 +48,42 @@ func scenes() []scene {
 
 // one is a job with a server of some kind.
 func one(kind string) func(int64) []order {
-	return func(size int64) []order { return []order{{"low", fileURL(serverIP, "cubic", kind, size)}} }
+	return func(size int64) []order { return []order{{"low", []string{fileURL(serverIP, "cubic", kind, size)}}} }
 }
 
-// crowd is n jobs, which have both servers in turns. What differs in size differs in name. None of them gets four times its share.
+// crowd is n jobs of a file.
 func crowd(n int) func(int64) []order {
 	return func(size int64) []order {
 		out := make([]order, n)
-		for i := range out {
-			host := []string{serverIP, farIP}[i%2]
-			out[i] = order{"low", fileURL(host, "cubic", "bytes", 4*size/int64(n)+int64(i))}
+		for i, url := range urls(n, size) {
+			out[i] = order{"low", []string{url}}
 		}
 		return out
 	}
 }
 
+// together is a job of n files.
+func together(n int) func(int64) []order {
+	return func(size int64) []order { return []order{{"low", urls(n, size)}} }
+}
+
+// urls are those of n files, which both servers have in turns. What differs in size differs in name. Nobody gets four times his share.
+func urls(n int, size int64) []string {
+	out := make([]string, n)
+	for i := range out {
+		host := []string{serverIP, farIP}[i%2]
+		out[i] = fileURL(host, "cubic", "bytes", 4*size/int64(n)+int64(i))
+	}
+	return out
+}
+
 // ranks is a job of each priority.
 func ranks(size int64) []order {
-	return []order{{"high", url("cubic", size)}, {"normal", url("cubic", size+1)}, {"low", url("cubic", size+2)}}
+	out := make([]order, 3)
+	for i, priority := range []string{"high", "normal", "low"} {
+		out[i] = order{priority, []string{url("cubic", size+int64(i))}}
+	}
+	return out
 }
 
 // play is a scene on its stage.

@@ -42,10 +42,8 @@ const (
 	lostPart    = 0.4
 	growingPart = 1.5 // of the usual rate: a server that finds its rate again is not starved
 	sharedTime  = 30 * time.Second
-	// restQuiet is the quiet after a deficit, and restRounds the round trips that such a yield takes if nothing stands in the queue:
-	// another background transfer needs time to fill the line.
-	restQuiet  = time.Second
-	restRounds = 25
+	// restQuiet is the quiet after a deficit: another background transfer needs time to fill the line.
+	restQuiet = time.Second
 	// standing is the mean delay that shows the small queue of another background transfer.
 	standing = 1250 * time.Microsecond
 )
@@ -136,7 +134,6 @@ func (c *Controller) stepYield() {
 	// half of the delays have shown none for long, that is no queue either.
 	median, known := c.delays.median()
 	switch stands := c.yield.sum > time.Duration(c.yield.count)*standing; {
-	case c.signal == DeficitSignal && !stands && c.now-c.since < restRounds*c.base:
 	case c.now-c.yield.loud > shortest && c.now-c.yield.stood > quiet && !stands,
 		c.now-c.since > calm && known && median < timestampGrain:
 		c.yield.ramped, c.yield.best = c.now, 0
