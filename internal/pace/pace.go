@@ -1,5 +1,5 @@
 // Package pace shares bandwidth among transfers: a tree of rate limits, in use
-// global → class → job, and a meter at each of its nodes.
+// global → class → job → file, and a meter at each of its nodes.
 //
 // A transfer asks before it reads from the socket, so that bytes it may not
 // have yet stay in the network: the receive buffer fills and TCP slows the

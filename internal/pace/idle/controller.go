@@ -176,7 +176,7 @@ func (c *Controller) measure(elapsed time.Duration, sampled bool) {
 	}
 	if raw, ok := queueOf(c.conns, c.now-max(c.base, 2*shortestRound)); ok && sampled {
 		c.delays.add(c.now, raw, c.state == Holding && c.delays.cleared(raw) < c.target())
-		c.yield.see(c.now, c.delays.cleared(raw))
+		c.yield.see(c.now, c.delays.cleared(raw), c.round)
 		if c.delays.cleared(raw) < emptyDelay {
 			c.drain.empty = c.now
 		}

@@ -109,20 +109,32 @@ func TestManyConnectionsAreNoMoreAggressiveThanOne(t *testing.T) {
 
 func TestRouteChange(t *testing.T) {
 	t.Parallel()
-	n := newNetwork(mbit(20, 100, 20), 1)
-	h := n.addHost(1, 0)
-	h.download("cubic", 0)
-	n.runUntil(5 * time.Second)
-	n.spec.base = ms(40)
-	if got := sum(rates(h, 25*time.Second, 30*time.Second)); got < 0.95 {
-		t.Errorf("20 s after the round trip doubled, %.3f of the line is used, want 0.95", got)
-	}
-	n.spec.base = ms(20)
-	if got := sum(rates(h, 32*time.Second, 37*time.Second)); got < 0.95 {
-		t.Errorf("2 s after the round trip halved, %.3f of the line is used, want 0.95", got)
-	}
-	if delay := n.line.delay(); delay > 2*delayTarget {
-		t.Errorf("the queue is %s after the round trip halved", delay)
+	for _, test := range []struct {
+		stalls stalling
+		least  float64
+	}{{"", 0.95}, {stallsWire, 0.9}, {stallsLine, 0.9}, {stallsHost, 0.9}} {
+		t.Run(string(test.stalls), func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(3) {
+				spec := mbit(20, 100, 20)
+				spec.stalls = test.stalls
+				n := newNetwork(spec, seed+1)
+				h := n.addHost(seed+1, 0)
+				h.download("cubic", 0)
+				n.runUntil(5 * time.Second)
+				n.spec.base = ms(40)
+				if got := sum(rates(h, 25*time.Second, 30*time.Second)); got < test.least {
+					t.Errorf("20 s after the round trip doubled, %.3f of the line is used, want %.2f", got, test.least)
+				}
+				n.spec.base = ms(20)
+				if got := sum(rates(h, 32*time.Second, 37*time.Second)); got < test.least {
+					t.Errorf("2 s after the round trip halved, %.3f of the line is used, want %.2f", got, test.least)
+				}
+				if delay := n.line.delay(); delay > 2*delayTarget {
+					t.Errorf("the queue is %s after the round trip halved", delay)
+				}
+			}
+		})
 	}
 }
 

@@ -23,7 +23,7 @@ type Flow struct {
 type whole struct {
 	weight int
 	parts  map[*Flow]struct{} // that have links
-	uses   int                // how many these have, one of two parts counted twice
+	uses   int                // how many links these have; one that two of them have counts twice
 }
 
 // Part returns another flow that counts as one with f, with a rate of its own (see [Flow.PaceBy]): a file of a job.
@@ -33,7 +33,7 @@ func newFlow(m *Manager, w *whole) *Flow {
 	return &Flow{manager: m, whole: w, links: map[*link]struct{}{}}
 }
 
-// add and drop say which connections the flow has.
+// add and drop say which connections the flow has. The caller holds Manager.mu.
 func (f *Flow) add(l *link) {
 	if _, has := f.links[l]; !has {
 		f.links[l] = struct{}{}
@@ -130,8 +130,8 @@ func (f *Flow) SetWeight(weight int) {
 	}
 }
 
-// Status is how the line of the flow, with all its parts, is shared now. With [WindowMechanism] and [RateMechanism] it says what the controller of the path does, over all
-// connections on that.
+// Status is how the line of the flow, with all its parts, is shared now. With [WindowMechanism] and [RateMechanism] it says what the
+// controller of the path does, over all connections on that.
 func (f *Flow) Status() (Mechanism, Status) {
 	m := f.manager
 	m.mu.Lock()

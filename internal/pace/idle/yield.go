@@ -89,8 +89,8 @@ func (c *Controller) trickleWindow() float64 {
 	return max(float64(c.packet()), min(trickle*c.capacity*c.round.Seconds(), float64(len(c.conns)*c.packet())))
 }
 
-// see takes note of a sample of the path's queue.
-func (y *yield) see(now, delay time.Duration) {
+// see takes note of a sample of the path's queue, of which there is one in each round at least.
+func (y *yield) see(now, delay, round time.Duration) {
 	y.sum += delay
 	y.count++
 	if delay > time.Duration(quietPart*float64(delayTarget)) {
@@ -102,10 +102,10 @@ func (y *yield) see(now, delay time.Duration) {
 	} else {
 		y.spell = 0
 	}
-	y.route.see(now, delay, routeBand)
-	y.steady.see(now, delay, steadyBand)
+	y.route.see(now, delay, routeBand, loudSpell+stallRounds*round)
+	y.steady.see(now, delay, steadyBand, 0)
 	if delay > delayTarget {
-		y.steady = level{now, delay, delay}
+		y.steady = level{since: now, low: delay, high: delay}
 	}
 }
 
