@@ -12,13 +12,6 @@ const restRate = 1
 
 // rest begins or ends it, or goes on with it.
 func (l *link) rest(on bool) {
-	if on != l.resting {
-		l.resting, l.rate = on, 0
-		if on {
-			l.rate = restRate
-		}
-		l.admit()
-	}
 	switch {
 	case on && l.buffer == 0 && l.seen.window <= 2*leastWindow:
 		_ = l.set(func(fd uintptr) (err error) {
@@ -29,4 +22,12 @@ func (l *link) rest(on bool) {
 		_ = l.set(func(fd uintptr) error { return growBuffer(fd, l.buffer) })
 		l.buffer = 0
 	}
+	if on == l.resting {
+		return
+	}
+	l.resting, l.rate = on, 0
+	if on {
+		l.rate = restRate
+	}
+	l.admit() // last: what is read first has the server told how much room there is
 }

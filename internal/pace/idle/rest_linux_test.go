@@ -34,7 +34,10 @@ func TestRest(t *testing.T) {
 	before := buffer(t, a)
 	f := r.Flow(1)
 	g := f.Part()
-	rateA, rateB := ratesOf(f), ratesOf(g)
+	var rateA int64
+	var roomA int // when that came into force
+	f.PaceBy(func(bytesPerSecond int64) { rateA, roomA = bytesPerSecond, buffer(t, a) })
+	rateB := ratesOf(g)
 	f.Use(a)
 	g.Use(b)
 	turn := func(window int64) {
@@ -52,8 +55,8 @@ func TestRest(t *testing.T) {
 		if got := [2]int{buffer(t, a), buffer(t, b)}; got != [2]int{size, size} {
 			t.Errorf("%s: buffers of %d, want %d", when, got, size)
 		}
-		if *rateA != rate || *rateB != rate {
-			t.Errorf("%s: %d and %d B/s, want %d", when, *rateA, *rateB, rate)
+		if rateA != rate || *rateB != rate {
+			t.Errorf("%s: %d and %d B/s, want %d", when, rateA, *rateB, rate)
 		}
 	}
 	turn(0)
@@ -71,12 +74,15 @@ func TestRest(t *testing.T) {
 		expect(t, "at rest", a, leastWindow, lowerEffort)
 		turn(testWindow)
 		want("after a rest", before, 0)
+		if roomA != before {
+			t.Errorf("it is read when the server still has a buffer of %d", roomA)
+		}
 		expect(t, "after a rest", a, testWindow, lowerEffort)
 	}
 	turn(0)
 	r.links[end{conn: a}].rest(false)
-	if *rateA != 0 || *rateB != restRate {
-		t.Errorf("beside a connection that does not rest %d and %d B/s", *rateA, *rateB)
+	if rateA != 0 || *rateB != restRate {
+		t.Errorf("beside a connection that does not rest %d and %d B/s", rateA, *rateB)
 	}
 	turn(0)
 	f.SetWeight(0)

@@ -7,8 +7,8 @@ import (
 
 // A longer route looks like a queue that never goes, and the base would take ten minutes to follow. But a foreground transfer
 // moves its queue up and down, and a route does not: a delay that has stayed at one level for routeTime, while we took no part
-// in it, is the route. What is above that for less than loudSpell may be a stall's (spike.go); with a packet in each round trip, it shows for
-// stallRounds more.
+// in it, is the route. What is above that for less than loudSpell may be a stall's (spike.go); with a packet in each round trip,
+// it shows for stallRounds more.
 const (
 	routeTime   = 15 * time.Second
 	routeBand   = 2 * time.Millisecond
